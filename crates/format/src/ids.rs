@@ -1,0 +1,148 @@
+//! Names of things, as types from the first day: a chunk's name cannot be passed where a snapshot's is meant.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// A 256-bit value in lower-case hexadecimal: BLAKE3 digests and keys of the repository.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+impl FromStr for Digest {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let mut bytes = [0; 32];
+        let lower = text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        if !lower || hex::decode_to_slice(text, &mut bytes).is_err() {
+            return Err(Error::InvalidId { expected: "a 256-bit lower-case hexadecimal value", text: shorten(text) });
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+/// A snapshot's name: the UTC second at which it began and 24 random bits, `20261123T114905Z-6f3a1c`.
+///
+/// Its order as text is the order in time.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SnapshotId(String);
+
+impl SnapshotId {
+    #[must_use]
+    pub fn new(at: Timestamp, random: u32) -> Self {
+        Self(format!("{}-{:06x}", at.strftime("%Y%m%dT%H%M%SZ"), random & 0x00ff_ffff))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SnapshotId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for SnapshotId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let shape = b"dddddddd'T'dddddd'Z-'xxxxxx";
+        let expected = shape.iter().filter(|byte| **byte != b'\'');
+        let fits = text.len() == 23
+            && text.bytes().zip(expected).all(|(byte, shape)| match shape {
+                b'd' => byte.is_ascii_digit(),
+                b'x' => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+                literal => byte == *literal,
+            });
+        if fits { Ok(Self(text.to_owned())) } else { Err(Error::InvalidId { expected: "a snapshot id", text: shorten(text) }) }
+    }
+}
+
+impl TryFrom<String> for SnapshotId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<SnapshotId> for String {
+    fn from(id: SnapshotId) -> Self {
+        id.0
+    }
+}
+
+/// PostgreSQL's object identifier: identifies a table, a type or a constraint within one snapshot's catalog.
+pub type Oid = u32;
+
+fn shorten(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_id_is_parsed_back_and_nothing_else_is() {
+        let at: Timestamp = "2026-11-23T11:49:05.7Z".parse().expect("a time");
+        let id = SnapshotId::new(at, 0xff6f_3a1c);
+        assert_eq!(id.as_str(), "20261123T114905Z-6f3a1c");
+        assert_eq!(id.as_str().parse::<SnapshotId>().expect("parses"), id);
+        for wrong in ["", "latest", "20261123T114905Z-6F3A1C", "20261123T114905Z-6f3a1c0", "../61123T114905Z-6f3a1c"] {
+            assert!(wrong.parse::<SnapshotId>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Where each object lies in the store.
+//!
+//! Names are built from typed ids and never taken from a stored document, so that no manifest can point outside the
+//! repository.
+
+use crate::ids::{Digest, SnapshotId};
+use crate::ledger::{BodyId, Seq};
+
+pub const REPOSITORY: &str = "repository.json";
+pub const SNAPSHOTS: &str = "snapshots/";
+pub const LEDGER: &str = "ledger/";
+
+#[must_use]
+pub fn manifest(id: &SnapshotId) -> String {
+    format!("{SNAPSHOTS}{id}/manifest.age")
+}
+
+#[must_use]
+pub fn schema(id: &SnapshotId) -> String {
+    format!("{SNAPSHOTS}{id}/schema.age")
+}
+
+#[must_use]
+pub fn chunk_index(id: &SnapshotId) -> String {
+    format!("{SNAPSHOTS}{id}/chunks")
+}
+
+/// Chunks are spread over 256 folders, since a directory of millions of files is slow on most file systems.
+#[must_use]
+pub fn chunk(name: &Digest) -> String {
+    let hex = name.to_string();
+    format!("chunks/{}/{hex}.zst.age", &hex[..2])
+}
+
+#[must_use]
+pub fn ledger_header(seq: Seq) -> String {
+    format!("{LEDGER}{seq:020}")
+}
+
+/// Each attempt to append has a body of its own, so that a writer that lost the race, or died between body and
+/// header, never stands in the way of the next one.
+#[must_use]
+pub fn ledger_body(seq: Seq, body: &BodyId) -> String {
+    format!("{LEDGER}{seq:020}-{body}.body.age")
+}
+
+/// The snapshot id in `snapshots/<id>/manifest.age`, or nothing if the name is another one.
+#[must_use]
+pub fn snapshot_of_manifest(name: &str) -> Option<SnapshotId> {
+    name.strip_prefix(SNAPSHOTS)?.strip_suffix("/manifest.age")?.parse().ok()
+}
+
+/// What a name below `ledger/` stands for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LedgerObject {
+    Header(Seq),
+    Body(Seq),
+    /// Nothing that Lethe writes: somebody else's object.
+    Foreign,
+}
+
+#[must_use]
+pub fn ledger_object(name: &str) -> LedgerObject {
+    let Some(rest) = name.strip_prefix(LEDGER) else { return LedgerObject::Foreign };
+    let (digits, body) = match rest.split_once('-') {
+        Some((digits, body)) => (digits, Some(body)),
+        None => (rest, None),
+    };
+    let seq = match digits.parse() {
+        Ok(seq) if digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()) => seq,
+        _ => return LedgerObject::Foreign,
+    };
+    match body {
+        None => LedgerObject::Header(seq),
+        Some(body) if body.ends_with(".body.age") => LedgerObject::Body(seq),
+        Some(_) => LedgerObject::Foreign,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ledger_names_are_told_apart() {
+        let body: BodyId = "00112233445566778899aabbccddeeff".parse().expect("a body id");
+        assert_eq!(ledger_object(&ledger_header(7)), LedgerObject::Header(7));
+        assert_eq!(ledger_object(&ledger_body(7, &body)), LedgerObject::Body(7));
+        for foreign in ["ledger/7", "ledger/+0000000000000000007", "ledger/readme", "chunks/00", "ledger/00000000000000000007-x"] {
+            assert_eq!(ledger_object(foreign), LedgerObject::Foreign, "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What Lethe writes down, and how it is read back: bytes ↔ types.
+//!
+//! Everything here is a plain function over bytes or a plain value. There is no runtime, no clock, no randomness,
+//! no file and no socket, so that every format can be tested and fuzzed anywhere. The specification for people is
+//! `docs/FORMAT.md`; a change here without a change there is a defect.
+
+pub mod archive;
+pub mod catalog;
+pub mod copy_binary;
+pub mod copy_text;
+mod error;
+pub mod ids;
+pub mod layout;
+pub mod ledger;
+pub mod manifest;
+pub mod repository;
+pub mod sql;
+
+pub use error::Error;

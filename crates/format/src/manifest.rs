@@ -1,0 +1,263 @@
+//! The manifest: everything that one snapshot is, and the only thing that makes it exist.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::catalog::{AttNum, Catalog, QualifiedName};
+use crate::ids::{Digest, Oid, SnapshotId};
+use crate::ledger::Head;
+use crate::repository::check_version;
+
+const DOCUMENT: &str = "the snapshot's manifest";
+pub const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub version: u32,
+    pub repository: String,
+    pub snapshot: SnapshotId,
+    pub started_at: Timestamp,
+    pub finished_at: Timestamp,
+    pub source: Source,
+    /// The ledger's head, read before the database snapshot was opened: a restore refuses any older ledger.
+    pub ledger_head: Head,
+    /// The archive that `pg_dump -Fc --schema-only` wrote.
+    pub schema: StoredObject,
+    pub catalog: Catalog,
+    pub tables: Vec<TableData>,
+    pub sequences: Vec<Sequence>,
+    pub large_objects: LargeObjects,
+    pub extensions: Vec<Extension>,
+    /// Roles that own something or stand in a grant.
+    pub roles: Vec<String>,
+    pub tablespaces: Vec<String>,
+}
+
+impl Manifest {
+    pub fn to_json(&self) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(self).map_err(|error| Error::json(DOCUMENT, &error))
+    }
+
+    /// # Errors
+    /// [`Error::UnknownVersion`] before anything else is looked at, [`Error::Malformed`] for all that is not a manifest
+    /// or contradicts itself.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, Error> {
+        check_version(DOCUMENT, bytes, VERSION)?;
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| Error::json(DOCUMENT, &error))?;
+        manifest.check_references()?;
+        Ok(manifest)
+    }
+
+    pub fn all_chunks(&self) -> impl Iterator<Item = &Chunk> {
+        self.tables.iter().flat_map(|table| &table.chunks).chain(&self.large_objects.chunks)
+    }
+
+    fn check_references(&self) -> Result<(), Error> {
+        for data in &self.tables {
+            let table = self
+                .catalog
+                .table(data.table)
+                .ok_or_else(|| Error::malformed(DOCUMENT, format!("table {} is not in its catalog", data.table)))?;
+            if let Some(column) = data.columns.iter().find(|column| table.column(**column).is_none()) {
+                return Err(Error::malformed(DOCUMENT, format!("{} has no column {column}", table.name)));
+            }
+        }
+        for key in &self.catalog.foreign_keys {
+            let complete = [key.child, key.parent].iter().all(|oid| self.catalog.table(*oid).is_some());
+            if !complete {
+                return Err(Error::malformed(DOCUMENT, format!("foreign key {:?} has a table that is not there", key.name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The server and database that the snapshot was taken from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// `server_version_num`, 150018 for 15.18.
+    pub server_version: u32,
+    pub database: String,
+    pub encoding: String,
+    pub collate: String,
+    pub ctype: String,
+    /// `pg_database.datlocprovider`: `c`, `i` or `b`; `c` before PostgreSQL 15.
+    pub locale_provider: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collation_version: Option<String>,
+}
+
+/// An encrypted object: what its stored bytes must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredObject {
+    /// BLAKE3 of the stored (encrypted) bytes.
+    pub hash: Digest,
+    /// Stored length in bytes.
+    pub len: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableData {
+    pub table: Oid,
+    pub format: CopyFormat,
+    /// The columns of each row, in the order in which COPY wrote them.
+    pub columns: Vec<AttNum>,
+    pub chunks: Vec<Chunk>,
+}
+
+impl TableData {
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.rows).sum()
+    }
+
+    #[must_use]
+    pub fn plain_len(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.plain_len).sum()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CopyFormat {
+    Binary,
+    Text,
+}
+
+/// Rows of one block range of one table (or a piece of it, when the rows are large).
+///
+/// Plain content: the rows as `COPY` wrote them one after the other, in binary without header and trailer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chunk {
+    /// BLAKE3 of the plain content, keyed with the repository's naming key.
+    pub name: Digest,
+    pub stored: StoredObject,
+    /// Length of the plain content in bytes; the decompressor stops there.
+    pub plain_len: u64,
+    pub rows: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sequence {
+    pub name: QualifiedName,
+    pub last_value: i64,
+    pub is_called: bool,
+    pub increment: i64,
+    pub min_value: i64,
+    pub max_value: i64,
+    /// The column that the sequence serves (`serial`, identity or `OWNED BY`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owned_by: Option<(Oid, AttNum)>,
+}
+
+/// Large objects: binary COPY rows of `(oid oid, offset bigint, data bytea)`, in order of both.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LargeObjects {
+    pub objects: Vec<LargeObject>,
+    pub chunks: Vec<Chunk>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LargeObject {
+    pub oid: Oid,
+    pub owner: String,
+    /// Each an SQL statement's tail: `GRANT SELECT ON LARGE OBJECT 1 TO role` is kept as privilege and role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<LargeObjectGrant>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LargeObjectGrant {
+    /// Empty for `PUBLIC`.
+    pub role: String,
+    /// `SELECT` or `UPDATE`.
+    pub privilege: String,
+    pub grantable: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    pub name: String,
+    pub version: String,
+}
+
+/// The chunks of one snapshot without what is in them: names, stored hashes and lengths.
+///
+/// The host that takes snapshots cannot decrypt older manifests; from this it learns which chunks of the newest
+/// snapshot it may name again. The text is authenticated with the naming key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChunkIndex {
+    pub version: u32,
+    pub snapshot: SnapshotId,
+    pub chunks: Vec<Chunk>,
+}
+
+impl ChunkIndex {
+    const DOCUMENT: &'static str = "the snapshot's chunk index";
+
+    /// One line with the keyed hash of the rest, then JSON.
+    pub fn to_bytes(&self, naming_key: &[u8; 32]) -> Result<Vec<u8>, Error> {
+        let json = serde_json::to_vec(self).map_err(|error| Error::json(Self::DOCUMENT, &error))?;
+        let mut bytes = blake3::keyed_hash(naming_key, &json).to_hex().as_bytes().to_vec();
+        bytes.push(b'\n');
+        bytes.extend(json);
+        Ok(bytes)
+    }
+
+    pub fn from_bytes(bytes: &[u8], naming_key: &[u8; 32]) -> Result<Self, Error> {
+        let (mac, json) = bytes
+            .split_at_checked(65)
+            .filter(|(mac, _)| mac.last() == Some(&b'\n'))
+            .ok_or_else(|| Error::malformed(Self::DOCUMENT, "it ends too early"))?;
+        let claimed = blake3::Hash::from_hex(&mac[..64])
+            .map_err(|_| Error::malformed(Self::DOCUMENT, "its first line is not a hash"))?;
+        // blake3's comparison takes the same time wherever the difference is.
+        if blake3::keyed_hash(naming_key, json) != claimed {
+            return Err(Error::malformed(Self::DOCUMENT, "it was not written with this repository's naming key"));
+        }
+        check_version(Self::DOCUMENT, json, VERSION)?;
+        serde_json::from_slice(json).map_err(|error| Error::json(Self::DOCUMENT, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_index_is_trusted_only_with_the_right_key() {
+        let index = ChunkIndex {
+            version: VERSION,
+            snapshot: "20261123T114905Z-6f3a1c".parse().expect("an id"),
+            chunks: vec![Chunk {
+                name: Digest::of(b"a"),
+                stored: StoredObject { hash: Digest::of(b"b"), len: 1 },
+                plain_len: 2,
+                rows: 3,
+            }],
+        };
+        let mut bytes = index.to_bytes(&[7; 32]).expect("writes");
+        assert_eq!(ChunkIndex::from_bytes(&bytes, &[7; 32]).expect("reads").chunks, index.chunks);
+        assert!(ChunkIndex::from_bytes(&bytes, &[8; 32]).is_err());
+        let last = bytes.len() - 3;
+        bytes[last] ^= 1;
+        assert!(ChunkIndex::from_bytes(&bytes, &[7; 32]).is_err());
+        for len in 0..70 {
+            assert!(ChunkIndex::from_bytes(&bytes[..len], &[7; 32]).is_err());
+        }
+    }
+}
