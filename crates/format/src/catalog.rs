@@ -45,7 +45,7 @@ impl Catalog {
         // A domain over a domain over … : each step names another type, so their number bounds the walk.
         for _ in 0..self.types.len() {
             match current.kind {
-                TypeKind::Domain { base } => current = self.types.get(&base)?,
+                TypeKind::Domain { base, .. } => current = self.types.get(&base)?,
                 _ => return Some(current),
             }
         }
@@ -98,6 +98,9 @@ pub struct Table {
     /// The partitioned table that this one is a direct partition of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition_of: Option<Oid>,
+    /// For a partitioned table, every column that its partition key or an expression in it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition_columns: Vec<AttNum>,
     /// Direct parents by `INHERITS` (not partitioning).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inherits: Vec<Oid>,
@@ -198,6 +201,9 @@ pub struct UniqueKey {
     pub columns: Vec<AttNum>,
     #[serde(default)]
     pub primary: bool,
+    /// `NULLS NOT DISTINCT` (PostgreSQL 15).
+    #[serde(default)]
+    pub nulls_not_distinct: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -294,6 +300,8 @@ pub enum TypeKind {
     Enum,
     Domain {
         base: Oid,
+        /// True if the server accepts `NULL::domain`.
+        accepts_null: bool,
     },
     Array {
         element: Oid,

@@ -1,1 +1,15 @@
+//! What is decided: which rows an erasure takes, what is left of the others, in which order a restore works.
+//!
+//! Everything here is a pure function of the manifest, the tombstones and the rows. The server that a database is
+//! restored into never sees a dropped row, so nothing here may ask it; PostgreSQL is the oracle in the tests instead.
+//!
+//! - [`key`]: when two keys are equal.
+//! - [`closure`]: from tombstones to rules for each table, by scanning the tables that others refer to.
+//! - [`row_filter`]: a chunk and its table's rules in, the surviving rows out.
+//! - [`objection`]: everything that speaks against a restore, with the way out.
 
+mod check_expression;
+pub mod closure;
+pub mod key;
+pub mod objection;
+pub mod row_filter;

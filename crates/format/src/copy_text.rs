@@ -1,0 +1,154 @@
+//! Rows in COPY's text format with its default options (PostgreSQL documentation of `COPY`, "Text Format").
+//!
+//! A row is a line; fields are separated by tabs; `\N` is NULL; a backslash escapes. The client encoding is always
+//! UTF-8, in which no byte of a longer character looks like a tab, a newline or a backslash.
+
+use std::borrow::Cow;
+
+/// Why bytes are no rows. Positions and numbers only, never content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Error {
+    #[error("a row has {found} fields where {expected} were expected")]
+    FieldCount { found: usize, expected: usize },
+    #[error("the rows end in the middle of one")]
+    Truncated,
+    #[error("a field ends in a lone backslash")]
+    LoneBackslash,
+}
+
+/// One field as it stands in the line, still escaped, or none for NULL.
+pub type Field<'a> = Option<&'a [u8]>;
+
+/// Takes the first row off `rows` into `fields`, and returns it (with its newline) and what follows it; none at the end.
+///
+/// # Errors
+/// [`Error::Truncated`] if the last line does not end, [`Error::FieldCount`] if the row has another number of fields.
+#[inline]
+pub fn next_row<'a>(
+    rows: &'a [u8],
+    field_count: usize,
+    fields: &mut Vec<Field<'a>>,
+) -> Result<Option<(&'a [u8], &'a [u8])>, Error> {
+    fields.clear();
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let end = rows.iter().position(|byte| *byte == b'\n').ok_or(Error::Truncated)?;
+    let (row, rest) = rows.split_at(end + 1);
+    let line = &row[..end];
+    // A table without columns has an empty line for each row.
+    if field_count > 0 || !line.is_empty() {
+        fields.extend(line.split(|byte| *byte == b'\t').map(|field| (field != b"\\N").then_some(field)));
+    }
+    if fields.len() != field_count {
+        return Err(Error::FieldCount { found: fields.len(), expected: field_count });
+    }
+    Ok(Some((row, rest)))
+}
+
+/// Appends one row of fields that are escaped already.
+pub fn write_row(fields: &[Field<'_>], out: &mut Vec<u8>) {
+    for (index, field) in fields.iter().enumerate() {
+        if index > 0 {
+            out.push(b'\t');
+        }
+        out.extend_from_slice(field.unwrap_or(b"\\N"));
+    }
+    out.push(b'\n');
+}
+
+/// Appends a value in escaped form, as `CopyAttributeOutText` writes it.
+pub fn escape_into(value: &[u8], out: &mut Vec<u8>) {
+    for byte in value {
+        let escaped = match byte {
+            b'\\' => b'\\',
+            0x08 => b'b',
+            0x0c => b'f',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            0x0b => b'v',
+            plain => {
+                out.push(*plain);
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', escaped]);
+    }
+}
+
+/// A field's value. Understands everything that COPY FROM does: letters, octal (`\123`) and hexadecimal (`\x4a`).
+///
+/// # Errors
+/// [`Error::LoneBackslash`] if nothing follows the last backslash.
+pub fn unescape(field: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+    if !field.contains(&b'\\') {
+        return Ok(Cow::Borrowed(field));
+    }
+    let mut value = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte != b'\\' {
+            value.push(*byte);
+            continue;
+        }
+        let (escaped, after) = rest.split_first().ok_or(Error::LoneBackslash)?;
+        rest = after;
+        match escaped {
+            b'b' => value.push(0x08),
+            b'f' => value.push(0x0c),
+            b'n' => value.push(b'\n'),
+            b'r' => value.push(b'\r'),
+            b't' => value.push(b'\t'),
+            b'v' => value.push(0x0b),
+            b'0'..=b'7' => {
+                let (mut number, used) = digits(rest, 8, 2);
+                number += u32::from(escaped - b'0') * 8_u32.pow(used as u32);
+                value.push((number & 0xff) as u8);
+                rest = &rest[used..];
+            }
+            b'x' => match digits(rest, 16, 2) {
+                (_, 0) => value.push(b'x'),
+                (number, used) => {
+                    value.push((number & 0xff) as u8);
+                    rest = &rest[used..];
+                }
+            },
+            other => value.push(*other),
+        }
+    }
+    Ok(Cow::Owned(value))
+}
+
+fn digits(input: &[u8], radix: u32, most: usize) -> (u32, usize) {
+    let values = input.iter().take(most).map_while(|byte| char::from(*byte).to_digit(radix));
+    values.fold((0, 0), |(number, used), digit| (number * radix + digit, used + 1))
+}
+
+/// Cuts a COPY stream, as it comes in pieces of any size, into whole rows.
+#[derive(Debug, Default)]
+pub struct StreamSplitter {
+    pending: Vec<u8>,
+}
+
+impl StreamSplitter {
+    /// Takes one piece, appends the rows that are complete by now, and returns their number.
+    pub fn push(&mut self, piece: &[u8], rows: &mut Vec<u8>) -> u64 {
+        let Some(last) = piece.iter().rposition(|byte| *byte == b'\n') else {
+            self.pending.extend_from_slice(piece);
+            return 0;
+        };
+        let (whole, rest) = piece.split_at(last + 1);
+        rows.append(&mut self.pending);
+        rows.extend_from_slice(whole);
+        self.pending.extend_from_slice(rest);
+        whole.iter().filter(|byte| **byte == b'\n').count() as u64
+    }
+
+    /// # Errors
+    /// [`Error::Truncated`] if the last row was not whole.
+    pub fn finish(self) -> Result<(), Error> {
+        if self.pending.is_empty() { Ok(()) } else { Err(Error::Truncated) }
+    }
+}

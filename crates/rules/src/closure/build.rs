@@ -1,0 +1,338 @@
+//! From the catalog and the tombstones to the rules of each table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lethe_format::catalog::{Action, AttNum, Catalog, DefaultValue, ForeignKey, Matching, Table};
+use lethe_format::copy_text;
+use lethe_format::ids::Oid;
+use lethe_format::manifest::{CopyFormat, TableData};
+
+use super::family;
+use super::hazards::{self, NewValue};
+use super::reach::{self, Reach, columns_in};
+use super::sets::{SetDefinition, SetId, Sets};
+use super::subjects::BoundSubject;
+use super::table_rules::{Change, Effect, Emit, FieldChange, OnChange, Probe, TableRules};
+use crate::key::{self, Domain, KeyReader};
+use crate::objection::{Code, Objection};
+
+/// The rules of every table that the erasure can reach, and the key sets that they ask.
+pub(super) struct Built {
+    pub rules: BTreeMap<Oid, TableRules>,
+    pub sets: Sets,
+    pub objections: Vec<Objection>,
+}
+
+pub(super) fn build(catalog: &Catalog, data: &[TableData], subjects: Vec<BoundSubject>) -> Built {
+    let mut builder = Builder { catalog, data, sets: Sets::default(), rules: BTreeMap::new(), objections: Vec::new() };
+    let subject_tables: Vec<Oid> =
+        subjects.iter().flat_map(|subject| family::reached_by_delete(catalog, subject.table)).collect();
+    let reach = reach::reach(catalog, subject_tables);
+    let subject_sets = builder.add_subjects(subjects);
+    let mut unvalidated = Vec::new();
+    for index in &reach.foreign_keys {
+        let key = &catalog.foreign_keys[*index];
+        match builder.add_foreign_key(key, &reach) {
+            Ok(Some(set)) if !key.validated => unvalidated.push(set),
+            Ok(_) => {}
+            Err(objection) => builder.objections.push(objection),
+        }
+    }
+    builder.prefill(&subject_sets, &unvalidated);
+    builder.choose_scans();
+    Built { rules: builder.rules, sets: builder.sets, objections: builder.objections }
+}
+
+struct Builder<'a> {
+    catalog: &'a Catalog,
+    data: &'a [TableData],
+    sets: Sets,
+    rules: BTreeMap<Oid, TableRules>,
+    objections: Vec<Objection>,
+}
+
+impl Builder<'_> {
+    fn add_subjects(&mut self, subjects: Vec<BoundSubject>) -> Vec<SetId> {
+        let mut sets = Vec::new();
+        for subject in subjects {
+            let BoundSubject { label, table, columns, domains, keys } = subject;
+            let definition = SetDefinition { relation: table, columns: columns.clone(), domains: domains.clone() };
+            let set = self.sets.add(definition, keys);
+            sets.push(set);
+            for leaf in family::reached_by_delete(self.catalog, table) {
+                let probe = self.reader_in(table, &columns, leaf, &domains).map(|(fields, reader)| Probe {
+                    label: format!("subject {label}"),
+                    fields,
+                    reader,
+                    set,
+                    on_drop: Effect::Drop,
+                    on_change: OnChange::Never,
+                });
+                match probe {
+                    Ok(probe) => self.add_probe(leaf, probe),
+                    Err(problem) => {
+                        let objection = Objection::new(Code::UndecidableEquality, format!("subject {label}"), problem);
+                        self.objections.push(objection);
+                    }
+                }
+            }
+        }
+        sets
+    }
+
+    /// Adds the foreign key's probes to its children and the recording of keys to its parents.
+    fn add_foreign_key(&mut self, key: &ForeignKey, reach: &Reach) -> Result<Option<SetId>, Objection> {
+        let (Some(child), Some(parent)) = (self.catalog.table(key.child), self.catalog.table(key.parent)) else {
+            return Ok(None);
+        };
+        let object = format!("foreign key {} of {}", key.name, child.name);
+        if key.temporal {
+            let problem = "references over periods of time are not followed";
+            return Err(Objection::new(Code::UnsupportedReference, object, problem));
+        }
+        if key.columns.len() > 64 {
+            return Err(Objection::new(Code::UnsupportedReference, object, "it has more than 64 columns"));
+        }
+        let undecidable = |problem: String| Objection::new(Code::UndecidableEquality, &object, problem);
+        let domains = domains(self.catalog, key, parent, child).map_err(undecidable)?;
+        let parent_columns: Vec<AttNum> = key.columns.iter().map(|pair| pair.parent).collect();
+        let definition =
+            SetDefinition { relation: key.parent, columns: parent_columns.clone(), domains: domains.clone() };
+        let set = match self.shared_set(&definition) {
+            Some(set) => set,
+            None => {
+                let set = self.sets.add(definition, key::KeySet::new(&domains));
+                for leaf in family::leaves(self.catalog, key.parent) {
+                    let (fields, reader) =
+                        self.reader_in(key.parent, &parent_columns, leaf, &domains).map_err(undecidable)?;
+                    self.rules_of(leaf).emits.push(Emit { fields, reader, set, prefilled: false });
+                }
+                set
+            }
+        };
+        let child_columns = reach::all_columns(key);
+        for leaf in family::leaves(self.catalog, key.child) {
+            let (fields, reader) = self.reader_in(key.child, &child_columns, leaf, &domains).map_err(undecidable)?;
+            let on_drop = match key.on_delete {
+                Action::NoAction | Action::Restrict | Action::Cascade => Effect::Drop,
+                action => Effect::Change(self.change(key, leaf, action, &reach::set_columns(key))?),
+            };
+            let on_change = self.on_change(key, leaf, reach)?;
+            self.add_probe(leaf, Probe { label: key.name.clone(), fields, reader, set, on_drop, on_change });
+        }
+        Ok(Some(set))
+    }
+
+    /// The set of another foreign key to the same columns; a subject's own set is never shared, since it may hold keys
+    /// of rows that are not there.
+    fn shared_set(&self, definition: &SetDefinition) -> Option<SetId> {
+        let set = self.sets.find(definition)?;
+        let emitted = |rules: &TableRules| rules.emits.iter().any(|emit| emit.set == set);
+        if self.rules.values().any(emitted) {
+            return Some(set);
+        }
+        (0..self.sets.definitions.len())
+            .find(|set| self.sets.definitions[*set] == *definition && self.rules.values().any(|rules| rules.emits.iter().any(|emit| emit.set == *set)))
+    }
+
+    fn on_change(&self, key: &ForeignKey, leaf: Oid, reach: &Reach) -> Result<OnChange, Objection> {
+        let parents = family::leaves(self.catalog, key.parent);
+        let may_change = parents.iter().any(|parent| {
+            let columns: Vec<AttNum> = key.columns.iter().map(|pair| pair.parent).collect();
+            let mapped = columns_in(self.catalog, key.parent, &columns, *parent).unwrap_or_default();
+            reach.changeable.get(parent).is_some_and(|changed| mapped.iter().any(|column| changed.contains(column)))
+        });
+        if !may_change {
+            return Ok(OnChange::Never);
+        }
+        Ok(match key.on_update {
+            Action::NoAction | Action::Restrict => {
+                OnChange::Refuse("a referenced key would become NULL while rows refer to it".to_owned())
+            }
+            Action::Cascade => {
+                let each = key.columns.iter().map(|pair| self.change(key, leaf, Action::SetNull, &[pair.child]));
+                OnChange::Follow(each.collect::<Result<_, _>>()?)
+            }
+            action => OnChange::Change(self.change(key, leaf, action, &reach::all_columns(key))?),
+        })
+    }
+
+    /// The change that `SET NULL` or `SET DEFAULT` makes to the columns (of the foreign key's child) in one leaf.
+    fn change(&self, key: &ForeignKey, leaf: Oid, action: Action, columns: &[AttNum]) -> Result<Change, Objection> {
+        let object = format!("foreign key {}", key.name);
+        let missing = |what: &str| Objection::new(Code::UnsupportedReference, &object, format!("{what} is not in the snapshot"));
+        let table = self.catalog.table(leaf).ok_or_else(|| missing("its table"))?;
+        let mapped = columns_in(self.catalog, key.child, columns, leaf).ok_or_else(|| missing("a column"))?;
+        let format = self.layout(leaf).map_or(CopyFormat::Text, |data| data.format);
+        let mut fields = Vec::new();
+        let mut values = Vec::new();
+        let mut refused = None;
+        for attnum in mapped {
+            let field = self.field(leaf, attnum).map_err(|problem| Objection::new(Code::UnsupportedReference, &object, problem))?;
+            let default = table.column(attnum).and_then(|column| column.default.as_ref());
+            let value = match (action, default) {
+                (Action::SetDefault, Some(DefaultValue::Constant { text, binary })) => match constant(format, text, binary) {
+                    Ok(value) => value,
+                    Err(reason) => {
+                        refused.get_or_insert(reason.to_owned());
+                        None
+                    }
+                },
+                (Action::SetDefault, Some(DefaultValue::Computed)) => {
+                    refused.get_or_insert("SET DEFAULT needs a default that is a constant".to_owned());
+                    None
+                }
+                _ => None,
+            };
+            values.push((attnum, if value.is_some() { NewValue::Default } else { NewValue::Null }));
+            let (value, plain) = match value {
+                Some((value, plain)) => (Some(value), Some(plain)),
+                None => (None, None),
+            };
+            fields.push(FieldChange { field, value, plain });
+        }
+        let needs_parent = values.iter().any(|(_, value)| *value == NewValue::Default);
+        let refused = refused.or_else(|| hazards::refusal(self.catalog, table, key, &values));
+        Ok(Change { fields, refused, needs_parent })
+    }
+
+    fn add_probe(&mut self, leaf: Oid, probe: Probe) {
+        self.rules_of(leaf).probes.push(probe);
+    }
+
+    fn rules_of(&mut self, leaf: Oid) -> &mut TableRules {
+        let (catalog, data) = (self.catalog, self.data);
+        self.rules.entry(leaf).or_insert_with(|| {
+            let layout = data.iter().find(|data| data.table == leaf);
+            TableRules {
+                table: leaf,
+                name: catalog.table(leaf).map(|table| table.name.to_string()).unwrap_or_default(),
+                format: layout.map_or(CopyFormat::Binary, |data| data.format),
+                field_count: layout.map_or(0, |data| data.columns.len()),
+                probes: Vec::new(),
+                emits: Vec::new(),
+                scan: false,
+            }
+        })
+    }
+
+    fn layout(&self, leaf: Oid) -> Option<&TableData> {
+        self.data.iter().find(|data| data.table == leaf)
+    }
+
+    /// The position of a column in the stored rows.
+    fn field(&self, leaf: Oid, attnum: AttNum) -> Result<usize, String> {
+        let position = self.layout(leaf).and_then(|data| data.columns.iter().position(|column| *column == attnum));
+        position.ok_or_else(|| {
+            let table = self.catalog.table(leaf);
+            let column = table.and_then(|table| table.column(attnum)).map_or("?", |column| &column.name);
+            let table = table.map(|table| table.name.to_string()).unwrap_or_default();
+            format!("its column {column} in {table} is computed by the server and not part of the stored rows")
+        })
+    }
+
+    /// Positions and reader of a key's columns in a leaf of `relation`.
+    fn reader_in(&self, relation: Oid, columns: &[AttNum], leaf: Oid, domains: &[Domain]) -> Result<(Vec<usize>, KeyReader), String> {
+        let mapped = columns_in(self.catalog, relation, columns, leaf).ok_or("a partition lacks one of its columns")?;
+        let table = self.catalog.table(leaf).ok_or("its table is not in the snapshot")?;
+        let mut fields = Vec::new();
+        let mut readers = Vec::new();
+        for (attnum, domain) in mapped.iter().zip(domains) {
+            fields.push(self.field(leaf, *attnum)?);
+            let column = table.column(*attnum).ok_or("a column is not in the snapshot")?;
+            let reader = key::reader(self.catalog, column, domain).map_err(|reason| reason.to_string())?;
+            let text = self.layout(leaf).is_some_and(|data| data.format == CopyFormat::Text);
+            if text && !reader.has_text_form() {
+                return Err(format!("the text form of {}.{} cannot be compared", table.name, column.name));
+            }
+            readers.push(reader);
+        }
+        Ok((fields, KeyReader::new(readers)))
+    }
+
+    /// Where rows can only be dropped because a tombstone names them, and the key that others refer to is the
+    /// tombstone's key, the dropped keys are known without reading the table.
+    ///
+    /// They are then a superset: a tombstone's row may not be there. That changes nothing if every reference was
+    /// validated, since nothing refers to a row that is not there.
+    fn prefill(&mut self, subject_sets: &[SetId], unvalidated: &[SetId]) {
+        for rules in self.rules.values_mut() {
+            let only_subjects = rules.probes.iter().all(|probe| subject_sets.contains(&probe.set));
+            if !only_subjects {
+                continue;
+            }
+            for emit in rules.emits.iter_mut().filter(|emit| !unvalidated.contains(&emit.set)) {
+                let same_key = |probe: &Probe| probe.fields == emit.fields && probe.reader.domains() == emit.reader.domains();
+                if rules.probes.iter().all(same_key) {
+                    emit.prefilled = true;
+                    for probe in &rules.probes {
+                        let keys = self.sets.dropped[probe.set].clone();
+                        self.sets.dropped[emit.set].extend(&keys);
+                    }
+                }
+            }
+        }
+    }
+
+    fn choose_scans(&mut self) {
+        for rules in self.rules.values_mut() {
+            let records = rules.emits.iter().any(|emit| !emit.prefilled);
+            let changes = |probe: &Probe| match (&probe.on_drop, &probe.on_change) {
+                (Effect::Change(change), _) => change.refused.is_some() || change.needs_parent,
+                (Effect::Drop, OnChange::Never) => false,
+                (Effect::Drop, _) => true,
+            };
+            let conflicting = rules.probes.iter().enumerate().any(|(index, probe)| match &probe.on_drop {
+                Effect::Drop => false,
+                Effect::Change(change) => {
+                    let shares = |other: &Probe| change.fields.iter().any(|change| other.fields.contains(&change.field));
+                    rules.probes.iter().enumerate().any(|(other, probe)| other != index && shares(probe))
+                }
+            });
+            rules.scan = records || conflicting || rules.probes.iter().any(changes);
+        }
+    }
+}
+
+fn domains(catalog: &Catalog, key: &ForeignKey, parent: &Table, child: &Table) -> Result<Vec<Domain>, String> {
+    let mut domains = Vec::new();
+    for pair in &key.columns {
+        let (Some(parent_column), Some(child_column)) = (parent.column(pair.parent), child.column(pair.child)) else {
+            return Err("a column is not in the snapshot".to_owned());
+        };
+        let domain = key::operator_domain(catalog, &pair.operator, parent_column, child_column).map_err(|reason| {
+            format!("{}.{} → {}.{}: {reason}", child.name, child_column.name, parent.name, parent_column.name)
+        })?;
+        domains.push(domain);
+    }
+    Ok(domains)
+}
+
+/// A value as COPY carries it, and as a key reader takes it.
+type Constant = (Arc<[u8]>, Arc<[u8]>);
+
+/// A default in the table's COPY format, escaped for text, and plain.
+fn constant(format: CopyFormat, text: &Option<String>, binary: &Option<String>) -> Result<Option<Constant>, &'static str> {
+    match format {
+        CopyFormat::Text => Ok(text.as_ref().map(|text| {
+            let mut escaped = Vec::new();
+            copy_text::escape_into(text.as_bytes(), &mut escaped);
+            (escaped.into(), text.as_bytes().into())
+        })),
+        CopyFormat::Binary => match (binary, text) {
+            (Some(digits), _) => {
+                let bytes: Arc<[u8]> = hex::decode(digits).map_err(|_| "its default cannot be read")?.into();
+                Ok(Some((bytes.clone(), bytes)))
+            }
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err("its default has no binary form"),
+        },
+    }
+}
+
+/// `MATCH FULL` allows all columns to be NULL, or none.
+pub(super) fn breaks_full_match(key: &ForeignKey, nulled: impl Fn(AttNum) -> bool) -> bool {
+    let count = key.columns.iter().filter(|pair| nulled(pair.child)).count();
+    key.matching == Matching::Full && count > 0 && count < key.columns.len()
+}

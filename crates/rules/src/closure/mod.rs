@@ -1,0 +1,294 @@
+//! The closure: from tombstones to rules for every row.
+//!
+//! 1. [`reach`] follows the foreign keys from the subjects' tables: which tables can lose or change rows at all.
+//! 2. [`build`] turns each foreign key into *probes* of its children (is the row that this one refers to gone?) and
+//!    *emits* of its parents (record the key of each row that goes).
+//! 3. The caller scans the tables that [`Closure::next_scan`] names, parents first and cycles until nothing new is
+//!    found, and shows every chunk to [`Closure::observe`]. Tables that nobody refers to need no scan.
+//! 4. [`Closure::finish`] gives the [`Filters`], or every objection.
+//!
+//! The outcome is that of restoring everything and deleting the subjects on a server, with `NO ACTION` and `RESTRICT`
+//! behaving as `CASCADE`. Where the server would refuse, or where its answer would hang on the order in which its
+//! triggers fire, there is an objection instead of a guess.
+
+mod build;
+mod family;
+mod hazards;
+mod order;
+mod reach;
+mod sets;
+mod subjects;
+mod table_rules;
+mod verdict;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lethe_format::catalog::Catalog;
+use lethe_format::ids::Oid;
+use lethe_format::manifest::TableData;
+
+use crate::key::KeyBuffer;
+use crate::objection::{Code, Objection};
+use crate::row_filter::{Error, Filters, Row, for_each_row};
+use order::Group;
+pub(crate) use sets::Sets;
+pub use subjects::{KeyError, SubjectKey, Tombstones, parse_keys, subject_key};
+pub(crate) use table_rules::TableRules;
+use table_rules::{Effect, FieldChange};
+use verdict::RowChange;
+pub(crate) use verdict::{Scratch, Verdict, judge};
+
+/// The closure while it is being computed.
+#[derive(Debug)]
+pub struct Closure {
+    rules: BTreeMap<Oid, TableRules>,
+    sets: Sets,
+    objections: Vec<Objection>,
+    groups: Vec<Group>,
+    stage: Stage,
+    /// Whether the pass under way found anything new.
+    grew: bool,
+    /// What was found in the pass under way; a later pass may settle it.
+    pass_objections: BTreeSet<Objection>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// About to begin with a group.
+    Before(usize),
+    /// A pass over a group is under way.
+    During(usize),
+    /// Looking for the rows that `SET DEFAULT` refers to.
+    Witnesses,
+    Done,
+}
+
+impl Closure {
+    /// `data` tells how the rows of each table are laid out.
+    #[must_use]
+    pub fn new(catalog: &Catalog, data: &[TableData], tombstones: &[Tombstones]) -> Self {
+        let mut objections = Vec::new();
+        let mut subjects = Vec::new();
+        for tombstones in tombstones.iter().filter(|tombstones| !tombstones.keys.is_empty()) {
+            match subjects::bind(catalog, tombstones) {
+                Ok(subject) => subjects.push(subject),
+                Err(objection) => objections.push(objection),
+            }
+        }
+        let built = build::build(catalog, data, subjects);
+        objections.extend(built.objections);
+        let groups = order::groups(&built.rules);
+        Self {
+            rules: built.rules,
+            sets: built.sets,
+            objections,
+            groups,
+            stage: Stage::Before(0),
+            grew: false,
+            pass_objections: BTreeSet::new(),
+        }
+    }
+
+    /// The tables to read next, in this order; none when the closure is complete or cannot become so.
+    ///
+    /// Each chunk of these tables must be given to [`Self::observe`] before this is called again.
+    pub fn next_scan(&mut self) -> Option<Vec<Oid>> {
+        if !self.objections.is_empty() {
+            return None;
+        }
+        loop {
+            match self.stage {
+                Stage::Before(group) => {
+                    let Some(tables) = self.groups.get(group).map(|group| self.to_scan(group)) else {
+                        self.stage = Stage::Witnesses;
+                        let tables = self.witness_tables();
+                        if tables.is_empty() {
+                            continue;
+                        }
+                        return Some(tables);
+                    };
+                    if tables.is_empty() {
+                        self.stage = Stage::Before(group + 1);
+                        continue;
+                    }
+                    self.stage = Stage::During(group);
+                    self.grew = false;
+                    self.pass_objections.clear();
+                    return Some(tables);
+                }
+                Stage::During(group) => {
+                    let again = self.grew && self.groups.get(group).is_some_and(|group| group.cyclic);
+                    if again {
+                        self.stage = Stage::Before(group);
+                        continue;
+                    }
+                    self.objections.extend(std::mem::take(&mut self.pass_objections));
+                    self.stage = Stage::Before(group + 1);
+                }
+                Stage::Witnesses => {
+                    self.stage = Stage::Done;
+                    self.check_witnesses();
+                }
+                Stage::Done => return None,
+            }
+        }
+    }
+
+    /// Looks at all rows of one chunk of a table that [`Self::next_scan`] named.
+    ///
+    /// # Errors
+    /// If the rows or a key in them do not parse.
+    pub fn observe(&mut self, table: Oid, chunk: &[u8]) -> Result<(), Error> {
+        let Some(rules) = self.rules.get(&table) else { return Ok(()) };
+        let mut scratch = Scratch::default();
+        let mut key = KeyBuffer::default();
+        let (sets, stage) = (&mut self.sets, self.stage);
+        let (grew, objections) = (&mut self.grew, &mut self.pass_objections);
+        for_each_row(rules, chunk, |row, _| {
+            let unreadable = |cause| Error::Key { table: rules.name.clone(), cause };
+            let verdict = judge(rules, sets, row, &mut scratch).map_err(unreadable)?;
+            if stage == Stage::Witnesses {
+                return witness(rules, sets, row, &verdict, &mut key).map_err(unreadable);
+            }
+            match verdict {
+                Verdict::Keep => {}
+                Verdict::Drop => {
+                    for emit in rules.emits.iter().filter(|emit| !emit.prefilled) {
+                        if row.read_key(&emit.fields, &emit.reader, &mut key).map_err(unreadable)? {
+                            *grew |= sets.dropped[emit.set].insert(&key);
+                        }
+                    }
+                }
+                Verdict::Change(change) => {
+                    *grew |= record_change(rules, sets, row, &change, &mut key).map_err(unreadable)?;
+                }
+                Verdict::Conflict(objection) => {
+                    objections.insert(objection);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The filters for every chunk.
+    ///
+    /// # Errors
+    /// All objections, sorted. Also if scans are still due: a closure that is not complete must not filter anything.
+    pub fn finish(self) -> Result<Filters, Vec<Objection>> {
+        let mut objections = self.objections;
+        if objections.is_empty() && self.stage != Stage::Done {
+            objections.push(Objection::new(Code::OrderDependent, "the closure", "is not complete"));
+        }
+        if !objections.is_empty() {
+            objections.sort();
+            objections.dedup();
+            return Err(objections);
+        }
+        Ok(Filters { rules: self.rules, sets: self.sets })
+    }
+
+    fn to_scan(&self, group: &Group) -> Vec<Oid> {
+        let due = |table: &Oid| {
+            self.rules.get(table).is_some_and(|rules| {
+                rules.scan && rules.probes.iter().any(|probe| !self.sets.is_empty(probe.set))
+            })
+        };
+        // Within a cycle a set that is empty now may not stay so, but only if some table's sets are not.
+        group.tables.iter().copied().filter(due).collect()
+    }
+
+    fn witness_tables(&self) -> Vec<Oid> {
+        let needed = |rules: &&TableRules| rules.emits.iter().any(|emit| !self.sets.needed[emit.set].is_empty());
+        self.rules.values().filter(needed).map(|rules| rules.table).collect()
+    }
+
+    /// Every key that `SET DEFAULT` made a row refer to must be the key of a surviving row.
+    fn check_witnesses(&mut self) {
+        for rules in self.rules.values() {
+            for probe in &rules.probes {
+                let defaults = matches!(&probe.on_drop, Effect::Change(change) if change.needs_parent);
+                let missing = self.sets.needed[probe.set].len() > self.sets.alive[probe.set].len();
+                if defaults && missing {
+                    let problem = format!(
+                        "foreign key {}: its ON DELETE SET DEFAULT would refer to a row that is not there",
+                        probe.label
+                    );
+                    self.objections.push(
+                        Objection::new(Code::ErasureRefused, &rules.name, problem)
+                            .hint("the server itself would refuse this erasure; keep the default's row, or change the action"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Notes the old keys of a changed row, and what its new values refer to.
+fn record_change(
+    rules: &TableRules,
+    sets: &mut Sets,
+    row: &Row<'_>,
+    change: &RowChange,
+    key: &mut KeyBuffer,
+) -> Result<bool, crate::key::ValueError> {
+    let mut grew = false;
+    let changed = |field: usize| change.fields.iter().find(|change| change.field == field);
+    for emit in &rules.emits {
+        let nulled = emit.fields.iter().enumerate().filter(|(_, field)| changed(**field).is_some());
+        let mask = nulled.fold(0_u64, |mask, (position, _)| mask | 1 << position);
+        if mask != 0 && row.read_key(&emit.fields, &emit.reader, key)? {
+            grew |= sets.changed[emit.set].insert(key, mask);
+        }
+    }
+    for probe in change.needs_parent.iter().filter_map(|index| rules.probes.get(*index)) {
+        if new_key(row, &change.fields, probe, key)? {
+            // A key that is needed is no reason for another pass: it drops and changes nothing.
+            sets.needed[probe.set].insert(key);
+        }
+    }
+    Ok(grew)
+}
+
+/// Reads the key that a row refers to after the change; false if a part of it is NULL.
+fn new_key(
+    row: &Row<'_>,
+    changes: &[FieldChange],
+    probe: &table_rules::Probe,
+    key: &mut KeyBuffer,
+) -> Result<bool, crate::key::ValueError> {
+    let mut values = Vec::new();
+    for field in &probe.fields {
+        let value = match changes.iter().find(|change| change.field == *field) {
+            Some(change) => change.plain.as_deref().map(std::borrow::Cow::Borrowed),
+            None => row.value(*field)?,
+        };
+        match value {
+            Some(value) => values.push(value),
+            None => return Ok(false),
+        }
+    }
+    row.read_values(&values, &probe.reader, key)?;
+    Ok(true)
+}
+
+/// Notes that a surviving row has a key that is needed.
+fn witness(
+    rules: &TableRules,
+    sets: &mut Sets,
+    row: &Row<'_>,
+    verdict: &Verdict,
+    key: &mut KeyBuffer,
+) -> Result<(), crate::key::ValueError> {
+    let changed: &[FieldChange] = match verdict {
+        Verdict::Keep => &[],
+        Verdict::Change(change) => &change.fields,
+        Verdict::Drop | Verdict::Conflict(_) => return Ok(()),
+    };
+    for emit in &rules.emits {
+        let stays = !changed.iter().any(|change| emit.fields.contains(&change.field));
+        if stays && row.read_key(&emit.fields, &emit.reader, key)? && sets.needed[emit.set].contains(key) {
+            sets.alive[emit.set].insert(key);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! What may happen to a row of one table, as indexes into its fields: the plan's form of the foreign keys.
+
+use std::sync::Arc;
+
+use lethe_format::ids::Oid;
+use lethe_format::manifest::CopyFormat;
+
+use super::sets::SetId;
+use crate::key::KeyReader;
+
+/// Everything that decides about the rows of one table.
+#[derive(Debug)]
+pub(crate) struct TableRules {
+    pub table: Oid,
+    /// For messages.
+    pub name: String,
+    pub format: CopyFormat,
+    /// Fields of each row, as COPY wrote them.
+    pub field_count: usize,
+    pub probes: Vec<Probe>,
+    pub emits: Vec<Emit>,
+    /// True if the closure must read this table before any row is loaded.
+    pub scan: bool,
+}
+
+/// One question to ask of each row: is the row that these fields refer to gone, or changed?
+#[derive(Debug)]
+pub(crate) struct Probe {
+    /// The foreign key's or the subject's name, for messages.
+    pub label: String,
+    /// Positions of the key's columns in the row.
+    pub fields: Vec<usize>,
+    pub reader: KeyReader,
+    pub set: SetId,
+    pub on_drop: Effect,
+    pub on_change: OnChange,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Effect {
+    Drop,
+    Change(Change),
+}
+
+/// Fields that get another value.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub fields: Vec<FieldChange>,
+    /// Why the server would, or might, refuse this change.
+    pub refused: Option<String>,
+    /// True if the row afterwards refers to a row that must be there (`SET DEFAULT`).
+    pub needs_parent: bool,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct FieldChange {
+    pub field: usize,
+    /// The new value in the table's COPY format (escaped, for text); none for NULL.
+    pub value: Option<Arc<[u8]>>,
+    /// The same value as a key reader takes it (not escaped).
+    pub plain: Option<Arc<[u8]>>,
+}
+
+/// Defaults stand in the schema, but a habit of printing values would not stop there.
+impl std::fmt::Debug for FieldChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "field {} becomes {}", self.field, if self.value.is_some() { "its default" } else { "NULL" })
+    }
+}
+
+/// `ON UPDATE`, for a referenced key in which columns became NULL.
+#[derive(Clone, Debug)]
+pub(crate) enum OnChange {
+    /// The referenced key cannot change.
+    Never,
+    /// `CASCADE`: the paired fields become NULL as well; the change that nulls each field alone, by key position.
+    Follow(Vec<Change>),
+    Change(Change),
+    /// `NO ACTION` and `RESTRICT`: the server refuses.
+    Refuse(String),
+}
+
+/// A key that others refer to: recorded when its row is dropped or changed.
+#[derive(Debug)]
+pub(crate) struct Emit {
+    pub fields: Vec<usize>,
+    pub reader: KeyReader,
+    pub set: SetId,
+    /// True if the set holds the keys of all rows that can be dropped already, so that no scan is needed for it.
+    pub prefilled: bool,
+}

@@ -1,0 +1,187 @@
+//! The verdict over one row: kept, dropped or changed, or a conflict that nobody may decide by guessing.
+
+use super::sets::Sets;
+use super::table_rules::{Effect, FieldChange, OnChange, Probe, TableRules};
+use crate::key::{KeyBuffer, ValueError};
+use crate::objection::{Code, Objection};
+use crate::row_filter::Row;
+
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Keep,
+    Drop,
+    Change(RowChange),
+    /// The server would refuse, or the outcome hangs on the order in which its triggers fire.
+    Conflict(Objection),
+}
+
+#[derive(Debug)]
+pub(crate) struct RowChange {
+    /// Sorted by field, each field once.
+    pub fields: Vec<FieldChange>,
+    /// Probes whose foreign key, with the new values, needs a parent that is there.
+    pub needs_parent: Vec<usize>,
+}
+
+/// Buffers that serve every row of a chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub key: KeyBuffer,
+    hits: Vec<(usize, Option<u64>)>,
+}
+
+/// Judges a row. The common answers, nothing hit and dropped alone, are found without allocation.
+#[inline]
+pub(crate) fn judge(rules: &TableRules, sets: &Sets, row: &Row<'_>, scratch: &mut Scratch) -> Result<Verdict, ValueError> {
+    scratch.hits.clear();
+    for (index, probe) in rules.probes.iter().enumerate() {
+        if sets.is_empty(probe.set) || !row.read_key(&probe.fields, &probe.reader, &mut scratch.key)? {
+            continue;
+        }
+        if sets.dropped[probe.set].contains(&scratch.key) {
+            scratch.hits.push((index, None));
+        } else if let Some(nulled) = sets.changed[probe.set].get(&scratch.key) {
+            scratch.hits.push((index, Some(nulled)));
+        }
+    }
+    if scratch.hits.is_empty() {
+        return Ok(Verdict::Keep);
+    }
+    let drops = |(index, nulled): &(usize, Option<u64>)| {
+        nulled.is_none() && matches!(rules.probes[*index].on_drop, Effect::Drop)
+    };
+    if scratch.hits.iter().all(drops) {
+        return Ok(Verdict::Drop);
+    }
+    Ok(resolve(rules, &scratch.hits))
+}
+
+/// One probe's effect on this row.
+struct Hit<'a> {
+    index: usize,
+    probe: &'a Probe,
+    /// None: the row is dropped.
+    change: Option<Vec<FieldChange>>,
+}
+
+impl Hit<'_> {
+    fn changes(&self, field: usize) -> bool {
+        self.change.as_ref().is_some_and(|change| change.iter().any(|change| change.field == field))
+    }
+}
+
+/// Several references, or one that changes the row: the outcome must be the same in whatever order they fire.
+fn resolve(rules: &TableRules, hits: &[(usize, Option<u64>)]) -> Verdict {
+    let mut effects = Vec::new();
+    for (index, nulled) in hits {
+        match effect(rules, *index, *nulled) {
+            Ok(hit) => effects.push(hit),
+            Err(objection) => return Verdict::Conflict(objection),
+        }
+    }
+    // 5! orders; a row that is hit through more references at once is left to a person.
+    if effects.len() > 5 {
+        return order_dependent(rules, &effects);
+    }
+    let mut outcome: Option<Option<Vec<FieldChange>>> = None;
+    for order in permutations(effects.len()) {
+        let this = play(&effects, &order);
+        match &outcome {
+            None => outcome = Some(this),
+            Some(first) if *first == this => {}
+            Some(_) => return order_dependent(rules, &effects),
+        }
+    }
+    let touches_key = |hit: &Hit<'_>, fields: &[usize]| fields.iter().any(|field| hit.changes(*field));
+    let touching_most = rules.emits.iter().map(|emit| effects.iter().filter(|hit| touches_key(hit, &emit.fields)).count()).max();
+    let touching_most = touching_most.unwrap_or(0);
+    match outcome.flatten() {
+        // Rows that refer to this one would be kept or dropped, depending on whether the change came before the drop.
+        None if touching_most > 0 => order_dependent(rules, &effects),
+        None => Verdict::Drop,
+        // The second of two changes to one key no longer reaches the rows that refer to it.
+        Some(_) if touching_most > 1 => order_dependent(rules, &effects),
+        Some(fields) => {
+            let needs = |hit: &&Hit<'_>| matches!(&hit.probe.on_drop, Effect::Change(change) if change.needs_parent);
+            Verdict::Change(RowChange { needs_parent: effects.iter().filter(needs).map(|hit| hit.index).collect(), fields })
+        }
+    }
+}
+
+fn effect<'a>(rules: &'a TableRules, index: usize, nulled: Option<u64>) -> Result<Hit<'a>, Objection> {
+    let probe = &rules.probes[index];
+    let refused = |reason: &str| {
+        Objection::new(Code::ErasureRefused, &rules.name, format!("foreign key {}: {reason}", probe.label))
+            .hint("the server itself would refuse this erasure; decide what happens to the referencing rows, for instance by another ON DELETE action")
+    };
+    let hit = |change| Hit { index, probe, change };
+    let checked = |change: &'a super::table_rules::Change| match &change.refused {
+        Some(reason) => Err(refused(reason)),
+        None => Ok(change.fields.clone()),
+    };
+    let Some(nulled) = nulled else {
+        return Ok(hit(match &probe.on_drop {
+            Effect::Drop => None,
+            Effect::Change(change) => Some(checked(change)?),
+        }));
+    };
+    match &probe.on_change {
+        OnChange::Never => Ok(hit(Some(Vec::new()))),
+        OnChange::Refuse(reason) => Err(refused(reason)),
+        OnChange::Change(change) => Ok(hit(Some(checked(change)?))),
+        OnChange::Follow(by_position) => {
+            let mut fields = Vec::new();
+            for (position, change) in by_position.iter().enumerate() {
+                if nulled & (1 << position) != 0 {
+                    fields.extend(checked(change)?);
+                }
+            }
+            Ok(hit(Some(fields)))
+        }
+    }
+}
+
+/// What is left of the row when the triggers fire in this order: nothing, or the changed fields.
+fn play(hits: &[Hit<'_>], order: &[usize]) -> Option<Vec<FieldChange>> {
+    let mut changed: Vec<FieldChange> = Vec::new();
+    for hit in order.iter().map(|index| &hits[*index]) {
+        // A reference of which a column has changed no longer matches.
+        if hit.probe.fields.iter().any(|field| changed.iter().any(|change| change.field == *field)) {
+            continue;
+        }
+        match &hit.change {
+            None => return None,
+            Some(change) => changed.extend(change.iter().cloned()),
+        }
+    }
+    changed.sort_by_key(|change| change.field);
+    changed.dedup_by_key(|change| change.field);
+    Some(changed)
+}
+
+fn order_dependent(rules: &TableRules, hits: &[Hit<'_>]) -> Verdict {
+    let mut labels: Vec<&str> = hits.iter().map(|hit| hit.probe.label.as_str()).collect();
+    labels.sort_unstable();
+    let problem = format!("what happens to a row hangs on the order in which these fire: {}", labels.join(", "));
+    Verdict::Conflict(
+        Objection::new(Code::OrderDependent, &rules.name, problem)
+            .hint("give the foreign keys actions that agree, or columns of their own"),
+    )
+}
+
+fn permutations(count: usize) -> Vec<Vec<usize>> {
+    let mut all = vec![Vec::new()];
+    for next in 0..count {
+        all = all
+            .into_iter()
+            .flat_map(|order: Vec<usize>| {
+                (0..=order.len()).map(move |position| {
+                    let mut longer = order.clone();
+                    longer.insert(position, next);
+                    longer
+                })
+            })
+            .collect();
+    }
+    all
+}

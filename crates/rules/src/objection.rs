@@ -1,0 +1,69 @@
+//! Reasons not to begin. All of them are collected and shown at once; none of them holds a row value.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// One reason why a restore must not begin, for the person who has to clear it away.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+pub struct Objection {
+    pub code: Code,
+    /// What it is about: a table, a foreign key, a subject, a role …
+    pub object: String,
+    /// What is wrong, as the end of a sentence that begins with the object.
+    pub problem: String,
+    /// What can be done about it.
+    pub hint: Option<String>,
+}
+
+impl Objection {
+    #[must_use]
+    pub fn new(code: Code, object: impl ToString, problem: impl ToString) -> Self {
+        Self { code, object: object.to_string(), problem: problem.to_string(), hint: None }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl ToString) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.object, self.problem)
+    }
+}
+
+/// The kinds of objections: stable names for `--output json`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// A tombstone's subject is no table, or its key no columns, of this snapshot.
+    UnknownSubject,
+    /// A tombstone's key is no value of the key's type.
+    WrongKeyType,
+    /// An equality that cannot be decided without the server.
+    UndecidableEquality,
+    /// A foreign key of a kind that the closure does not follow.
+    UnsupportedReference,
+    /// The erasure is one that the server itself would refuse.
+    ErasureRefused,
+    /// The outcome would hang on the order in which triggers fire.
+    OrderDependent,
+    /// A kind of tombstone that this version cannot honour.
+    UnsupportedTombstone,
+    TargetNotEmpty,
+    TargetTooOld,
+    TargetInUse,
+    MissingExtension,
+    MissingRole,
+    MissingTablespace,
+    MissingPrivilege,
+    EncodingDiffers,
+    CollationDiffers,
+    FreeSpace,
+    MissingObject,
+    UnfinishedRestore,
+}

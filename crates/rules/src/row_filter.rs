@@ -1,0 +1,242 @@
+//! The row filter: the rows of one chunk in, the rows that may be loaded out.
+//!
+//! This is the place where an erased person's data ends. The filter is a pure function of the chunk and the finished
+//! [`Filters`], so that chunks can be filtered in any order, on any worker. It walks the rows once; runs of surviving
+//! rows are copied as they stand, and a chunk from which nothing is dropped is not copied at all.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use lethe_format::ids::Oid;
+use lethe_format::manifest::CopyFormat;
+use lethe_format::{copy_binary, copy_text};
+
+use crate::closure::{Sets, TableRules};
+use crate::closure::{Scratch, Verdict, judge};
+use crate::key::{KeyBuffer, KeyReader, ValueError};
+
+/// The finished closure: what is asked of each row.
+#[derive(Debug)]
+pub struct Filters {
+    pub(crate) rules: BTreeMap<Oid, TableRules>,
+    pub(crate) sets: Sets,
+}
+
+/// What became of the rows of one chunk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    pub read: u64,
+    pub loaded: u64,
+    pub dropped: u64,
+    /// Of the loaded rows, those with another value in some column.
+    pub changed: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: Self) {
+        self.read += other.read;
+        self.loaded += other.loaded;
+        self.dropped += other.dropped;
+        self.changed += other.changed;
+    }
+}
+
+/// Why a chunk cannot be filtered. Nothing of it may be loaded then. Names tables, never values.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Error {
+    #[error("a row of {table} cannot be read")]
+    Rows {
+        table: String,
+        #[source]
+        cause: RowError,
+    },
+    #[error("a key in a row of {table} cannot be read")]
+    Key {
+        table: String,
+        #[source]
+        cause: ValueError,
+    },
+    #[error("a row of {table} could not be decided: {problem}")]
+    Undecided { table: String, problem: String },
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RowError {
+    #[error(transparent)]
+    Binary(#[from] copy_binary::Error),
+    #[error(transparent)]
+    Text(#[from] copy_text::Error),
+}
+
+impl Filters {
+    /// The surviving rows of a chunk of the table, and the counts of all its rows.
+    ///
+    /// `row_count` is the manifest's: a table that no erasure can reach is passed through without being walked.
+    ///
+    /// # Errors
+    /// If the rows do not parse, or a conflict shows that the plan should have found. Nothing may be loaded then.
+    pub fn apply<'a>(&self, table: Oid, chunk: &'a [u8], row_count: u64) -> Result<(Cow<'a, [u8]>, Counts), Error> {
+        let untouched = Counts { read: row_count, loaded: row_count, dropped: 0, changed: 0 };
+        let Some(rules) = self.rules.get(&table).filter(|rules| self.may_touch(rules)) else {
+            return Ok((Cow::Borrowed(chunk), untouched));
+        };
+        let mut scratch = Scratch::default();
+        let mut output = Output { chunk, kept_from: 0, rows: None };
+        let mut counts = Counts::default();
+        for_each_row(rules, chunk, |row, place| {
+            counts.read += 1;
+            let verdict = judge(rules, &self.sets, row, &mut scratch)
+                .map_err(|cause| Error::Key { table: rules.name.clone(), cause })?;
+            match verdict {
+                Verdict::Keep => counts.loaded += 1,
+                Verdict::Drop => {
+                    counts.dropped += 1;
+                    output.replace(place, |_| Ok(()))?;
+                }
+                Verdict::Change(change) => {
+                    counts.loaded += 1;
+                    counts.changed += 1;
+                    output.replace(place, |out| {
+                        let mut fields = row.fields.to_vec();
+                        for change in &change.fields {
+                            if let Some(field) = fields.get_mut(change.field) {
+                                *field = change.value.as_deref();
+                            }
+                        }
+                        write_row(rules, &fields, out)
+                    })?;
+                }
+                Verdict::Conflict(objection) => {
+                    return Err(Error::Undecided { table: rules.name.clone(), problem: objection.problem });
+                }
+            }
+            Ok(())
+        })?;
+        Ok((output.finish(), counts))
+    }
+
+    /// False if no row of the table can be dropped or changed.
+    fn may_touch(&self, rules: &TableRules) -> bool {
+        rules.probes.iter().any(|probe| !self.sets.is_empty(probe.set))
+    }
+
+    /// Whether rows of this table may be dropped or changed at all.
+    #[must_use]
+    pub fn touches(&self, table: Oid) -> bool {
+        self.rules.get(&table).is_some_and(|rules| self.may_touch(rules))
+    }
+}
+
+/// Keeps runs of rows; is materialised by the first row that is not kept as it stands.
+struct Output<'a> {
+    chunk: &'a [u8],
+    /// Where the run of kept rows began that is not copied yet.
+    kept_from: usize,
+    rows: Option<Vec<u8>>,
+}
+
+impl<'a> Output<'a> {
+    fn replace(&mut self, row: Place, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>) -> Result<(), Error> {
+        let rows = self.rows.get_or_insert_with(|| Vec::with_capacity(self.chunk.len()));
+        rows.extend_from_slice(&self.chunk[self.kept_from..row.start]);
+        self.kept_from = row.end;
+        write(rows)
+    }
+
+    fn finish(self) -> Cow<'a, [u8]> {
+        match self.rows {
+            None => Cow::Borrowed(self.chunk),
+            Some(mut rows) => {
+                rows.extend_from_slice(&self.chunk[self.kept_from..]);
+                Cow::Owned(rows)
+            }
+        }
+    }
+}
+
+/// Where a row lies in its chunk.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    start: usize,
+    end: usize,
+}
+
+/// One row, its fields as COPY wrote them.
+#[derive(Debug)]
+pub(crate) struct Row<'a> {
+    pub format: CopyFormat,
+    pub fields: &'a [Option<&'a [u8]>],
+}
+
+impl Row<'_> {
+    /// Reads a key; false if one of its columns is NULL, since NULL refers to nothing (`MATCH SIMPLE`).
+    #[inline]
+    pub(crate) fn read_key(&self, fields: &[usize], reader: &KeyReader, key: &mut KeyBuffer) -> Result<bool, ValueError> {
+        if fields.iter().any(|field| self.fields.get(*field).copied().flatten().is_none()) {
+            return Ok(false);
+        }
+        let values = fields.iter().filter_map(|field| self.fields.get(*field).copied().flatten());
+        match self.format {
+            CopyFormat::Binary => reader.binary(values, key)?,
+            CopyFormat::Text => {
+                let values: Result<Vec<_>, _> = fields.iter().map(|field| self.value(*field)).collect();
+                self.read_values(&values?.into_iter().flatten().collect::<Vec<_>>(), reader, key)?;
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl<'a> Row<'a> {
+    /// One value, not escaped; none for NULL.
+    pub(crate) fn value(&self, field: usize) -> Result<Option<Cow<'a, [u8]>>, ValueError> {
+        let stored = self.fields.get(field).copied().flatten();
+        match (stored, self.format) {
+            (None, _) => Ok(None),
+            (Some(stored), CopyFormat::Binary) => Ok(Some(Cow::Borrowed(stored))),
+            (Some(stored), CopyFormat::Text) => {
+                copy_text::unescape(stored).map(Some).map_err(|_| ValueError::Malformed { expected: "escaped text" })
+            }
+        }
+    }
+
+    /// Reads a key from values that are not escaped.
+    pub(crate) fn read_values(&self, values: &[Cow<'_, [u8]>], reader: &KeyReader, key: &mut KeyBuffer) -> Result<(), ValueError> {
+        match self.format {
+            CopyFormat::Binary => reader.binary(values.iter().map(AsRef::as_ref), key),
+            CopyFormat::Text => reader.text(values.iter().map(AsRef::as_ref), key),
+        }
+    }
+}
+
+/// Walks the rows of a chunk.
+pub(crate) fn for_each_row<E: From<Error>>(
+    rules: &TableRules,
+    chunk: &[u8],
+    mut visit: impl FnMut(&Row<'_>, Place) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut fields = Vec::new();
+    let mut rest = chunk;
+    loop {
+        let next = match rules.format {
+            CopyFormat::Binary => copy_binary::next_row(rest, rules.field_count, &mut fields).map_err(RowError::from),
+            CopyFormat::Text => copy_text::next_row(rest, rules.field_count, &mut fields).map_err(RowError::from),
+        };
+        let next = next.map_err(|cause| Error::Rows { table: rules.name.clone(), cause })?;
+        let Some((row, after)) = next else { return Ok(()) };
+        let start = chunk.len() - rest.len();
+        visit(&Row { format: rules.format, fields: &fields }, Place { start, end: start + row.len() })?;
+        rest = after;
+    }
+}
+
+fn write_row(rules: &TableRules, fields: &[Option<&[u8]>], out: &mut Vec<u8>) -> Result<(), Error> {
+    match rules.format {
+        CopyFormat::Binary => copy_binary::write_row(fields, out)
+            .map_err(|cause| Error::Rows { table: rules.name.clone(), cause: cause.into() }),
+        CopyFormat::Text => {
+            copy_text::write_row(fields, out);
+            Ok(())
+        }
+    }
+}
