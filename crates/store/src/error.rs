@@ -1,0 +1,112 @@
+//! What can go wrong in a store. Every variant names the object and the operation; none holds content or a secret.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::ObjectName;
+
+type Cause = Box<dyn StdError + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("{name} is not in {store}")]
+    NotFound { store: String, name: ObjectName },
+    #[error("{name} is already in {store}")]
+    AlreadyExists { store: String, name: ObjectName },
+    #[error("another writer is at {name} in {store}")]
+    Conflict { store: String, name: ObjectName },
+    #[error("{name} in {store} is no longer the object that was being read")]
+    Changed { store: String, name: ObjectName },
+    #[error("{name} in {store}: {read} bytes arrived where {expected} were announced")]
+    WrongLength { store: String, name: ObjectName, expected: u64, read: u64 },
+    #[error("{name} in {store} has {len} bytes, more than the {limit} that are allowed here")]
+    TooLarge { store: String, name: ObjectName, len: u64, limit: u64 },
+    #[error("{operation} {name} in {store}: access denied")]
+    Denied {
+        store: String,
+        operation: Operation,
+        name: String,
+        #[source]
+        cause: Cause,
+    },
+    #[error("{operation} {name} in {store}")]
+    Failed {
+        store: String,
+        operation: Operation,
+        name: String,
+        /// Whether the same request may succeed later.
+        retryable: bool,
+        #[source]
+        cause: Cause,
+    },
+    #[error("{store} lets more than one writer create the same object: {finding}")]
+    NoPutIfAbsent { store: String, finding: String },
+    #[error("{name:?} cannot be an object's name: {problem}")]
+    InvalidName { name: String, problem: &'static str },
+    #[error("{url:?} is not a store: {problem}")]
+    InvalidUrl { url: String, problem: String },
+}
+
+impl Error {
+    /// True if the same request may succeed when it is sent again; everything else is permanent.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Conflict { .. } | Self::WrongLength { .. } => true,
+            Self::Failed { retryable, .. } => *retryable,
+            _ => false,
+        }
+    }
+
+    /// What the person in front of the screen can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Denied { .. } => {
+                "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID …) and the policy of the bucket".to_owned()
+            }
+            Self::NoPutIfAbsent { .. } => "the ledger cannot live here: on Ceph and Hetzner use a bucket that was never \
+                 versioned; some servers ignore If-None-Match altogether"
+                .to_owned(),
+            Self::InvalidUrl { .. } => "a store is s3://bucket/prefix or file:///directory".to_owned(),
+            Self::Failed { operation: Operation::Connect, .. } => {
+                "check the endpoint, the region and the network".to_owned()
+            }
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn failed(
+        store: &str,
+        operation: Operation,
+        name: impl ToString,
+        cause: impl Into<Cause>,
+    ) -> Self {
+        Self::Failed { store: store.to_owned(), operation, name: name.to_string(), retryable: false, cause: cause.into() }
+    }
+}
+
+/// What was being done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operation {
+    Connect,
+    Put,
+    Get,
+    Head,
+    List,
+    Delete,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connect to",
+            Self::Put => "put",
+            Self::Get => "get",
+            Self::Head => "look for",
+            Self::List => "list",
+            Self::Delete => "delete",
+        })
+    }
+}

@@ -1,0 +1,103 @@
+use std::fmt;
+use std::ops::Range;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+
+use crate::{Error, ObjectName};
+
+/// A place for objects.
+///
+/// The contract, which the conformance suite checks on every implementation:
+///
+/// - An object is seen whole or not at all. A put that fails, or whose process dies, leaves no part of an object under
+///   its name; a reader sees the old content or the new one.
+/// - When a put has returned, the object is durable and every later get, head and list sees it.
+/// - [`put_if_absent`](Self::put_if_absent) is atomic: of any number of racing writers exactly one succeeds. An error
+///   other than [`Error::AlreadyExists`] means *unknown*: the object may have been written, so the caller must read
+///   it back before deciding.
+/// - A stream of bytes may end early only with an error. [`ObjectReader::len`] is the length that the store announced.
+/// - [`Error::is_retryable`] tells whether the same call may succeed later; any method may then be called again.
+/// - Dropping a future abandons the call: its effect is unknown.
+#[async_trait]
+pub trait ObjectStore: fmt::Debug + Send + Sync {
+    /// The store's URL, for messages.
+    fn url(&self) -> String;
+
+    /// Writes an object, replacing what is there.
+    async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error>;
+
+    /// Writes an object unless one of that name is there.
+    async fn put_if_absent(&self, name: &ObjectName, body: Bytes) -> Result<(), Error>;
+
+    /// Reads an object in pieces; memory does not grow with its length.
+    async fn get(&self, name: &ObjectName) -> Result<ObjectReader, Error>;
+
+    /// Reads a part of an object. With an `etag`, only if the object is still the one that had it.
+    async fn get_range(&self, name: &ObjectName, range: Range<u64>, etag: Option<&str>) -> Result<ObjectReader, Error>;
+
+    /// What is known of an object without reading it; none if it is not there.
+    async fn head(&self, name: &ObjectName) -> Result<Option<ObjectInfo>, Error>;
+
+    /// All objects whose name begins with `prefix`, in the order of the bytes of their names.
+    async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<ObjectInfo, Error>>, Error>;
+
+    /// Deletes an object; one that is not there is no error.
+    async fn delete(&self, name: &ObjectName) -> Result<(), Error>;
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ObjectInfo {
+    pub name: ObjectName,
+    /// Bytes.
+    pub len: u64,
+    /// The store's own date.
+    pub modified: SystemTime,
+    /// Changes whenever the object does; never a hash of the content to be relied upon.
+    pub etag: Option<String>,
+}
+
+/// An object, or a part of one, on its way.
+pub struct ObjectReader {
+    pub name: ObjectName,
+    pub store: String,
+    /// Bytes that will come.
+    pub len: u64,
+    pub etag: Option<String>,
+    pub body: BoxStream<'static, Result<Bytes, Error>>,
+}
+
+impl fmt::Debug for ObjectReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectReader({}, {} bytes)", self.name, self.len)
+    }
+}
+
+impl ObjectReader {
+    /// Reads the whole body, which may have at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] before reading, [`Error::WrongLength`] if fewer or more bytes come than announced.
+    pub async fn read_to_bytes(mut self, limit: u64) -> Result<Bytes, Error> {
+        let too_large = usize::try_from(self.len).is_err() || self.len > limit;
+        if too_large {
+            return Err(Error::TooLarge { store: self.store, name: self.name, len: self.len, limit });
+        }
+        let mut bytes = BytesMut::with_capacity(self.len as usize);
+        while let Some(piece) = self.body.next().await {
+            let piece = piece?;
+            if bytes.len() as u64 + piece.len() as u64 > self.len {
+                return Err(self.wrong_length(bytes.len() as u64 + piece.len() as u64));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        if bytes.len() as u64 == self.len { Ok(bytes.freeze()) } else { Err(self.wrong_length(bytes.len() as u64)) }
+    }
+
+    fn wrong_length(self, read: u64) -> Error {
+        Error::WrongLength { store: self.store, name: self.name, expected: self.len, read }
+    }
+}
