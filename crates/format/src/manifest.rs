@@ -30,6 +30,8 @@ pub struct Manifest {
     pub sequences: Vec<Sequence>,
     pub large_objects: LargeObjects,
     pub extensions: Vec<Extension>,
+    /// Materialised views that held rows, in an order in which they can be refreshed.
+    pub populated_views: Vec<QualifiedName>,
     /// Roles that own something or stand in a grant.
     pub roles: Vec<String>,
     pub tablespaces: Vec<String>,
@@ -170,7 +172,7 @@ pub struct LargeObjects {
 pub struct LargeObject {
     pub oid: Oid,
     pub owner: String,
-    /// Each an SQL statement's tail: `GRANT SELECT ON LARGE OBJECT 1 TO role` is kept as privilege and role.
+    /// Grants to others than the owner.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<LargeObjectGrant>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,1 +1,26 @@
+//! One PostgreSQL server: connect, read the catalog, copy rows out under one snapshot, copy rows in.
+//!
+//! Nothing here knows of stores, chunks or erasures. Errors never carry what the server says about rows: see [`Error`].
 
+pub mod catalog;
+mod connect;
+mod copy_in;
+mod copy_out;
+mod error;
+mod exported_snapshot;
+pub mod facts;
+pub mod large_objects;
+mod passfile;
+pub mod pg_dump;
+mod server_info;
+mod settings;
+mod tls;
+
+pub use connect::{Purpose, Server};
+pub use copy_in::CopyIn;
+pub use copy_out::{BlockRange, CopyOut, blocks, copy_format};
+pub use error::{Error, ServerError};
+pub use exported_snapshot::ExportedSnapshot;
+pub use server_info::ServerInfo;
+pub use settings::{ConnectionSettings, SettingsError, TlsMode};
+pub use tokio_postgres;

@@ -1,0 +1,31 @@
+//! Reads the part of the system catalogs that a snapshot keeps. The queries are files that `psql` can run.
+
+mod foreign_keys;
+mod sequences;
+mod tables;
+mod types;
+
+use lethe_format::catalog::Catalog;
+
+use crate::{Error, Server};
+
+pub use sequences::sequences;
+
+const STAGE: &str = "read the catalog of";
+
+/// Reads the catalog. Must run in a transaction, so that all of it is of one moment.
+pub async fn read(server: &Server) -> Result<Catalog, Error> {
+    let mut tables = tables::read(server).await?;
+    let oids: Vec<u32> = tables.iter().map(|table| table.oid).collect();
+    tables::add_columns(server, &oids, &mut tables).await?;
+    tables::add_keys(server, &oids, &mut tables).await?;
+    tables::add_defaults(server, &oids, &mut tables).await?;
+    let foreign_keys = foreign_keys::read(server, &oids).await?;
+    let types = types::read(server, &oids).await?;
+    Ok(Catalog { tables, foreign_keys, types })
+}
+
+/// A catalog that contradicts what its documentation says.
+fn unexpected(server: &Server, problem: impl ToString) -> Error {
+    Error::Unexpected { stage: STAGE, object: server.settings().to_string(), problem: problem.to_string() }
+}

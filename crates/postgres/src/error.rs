@@ -1,0 +1,148 @@
+//! What a server may say, and what of it is passed on.
+//!
+//! PostgreSQL quotes row values in messages, details and contexts of data errors: "invalid input syntax for type
+//! integer: …", "Key (email)=(…) already exists". So of errors of SQLSTATE class 22 (data exception) and 23 (integrity
+//! constraint violation) only the code and the names of objects are kept; of all other errors the primary message is
+//! kept too. Detail, hint, context and query text are never kept. The original error is dropped at once, so that no
+//! `Debug` output can show it.
+
+use std::fmt;
+
+use tokio_postgres::error::{DbError, SqlState};
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("connect to {server}")]
+    Connect {
+        server: String,
+        #[source]
+        cause: ServerError,
+    },
+    #[error("connect to {server}: {problem}")]
+    Tls { server: String, problem: String },
+    #[error("{stage} {object}")]
+    Server {
+        /// What was being done: `read the catalog`, `copy rows into` …
+        stage: &'static str,
+        object: String,
+        #[source]
+        cause: ServerError,
+    },
+    #[error("run pg_dump: {problem}")]
+    PgDump { problem: String, hint: Option<String> },
+    #[error("{stage} {object}: {problem}")]
+    Unexpected { stage: &'static str, object: String, problem: String },
+    #[error(transparent)]
+    Settings(#[from] crate::SettingsError),
+}
+
+impl Error {
+    pub(crate) fn server(stage: &'static str, object: impl ToString) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        let object = object.to_string();
+        move |cause| Self::Server { stage, object, cause: ServerError::from(cause) }
+    }
+
+    /// The SQLSTATE, if a server answered.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Connect { cause, .. } | Self::Server { cause, .. } => cause.code.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What the person in front of the screen can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::PgDump { hint, .. } => return hint.clone(),
+            Self::Settings(error) => return error.hint(),
+            Self::Tls { .. } => "the server's certificate is always checked; name its CA with sslrootcert=… or PGSSLROOTCERT".to_owned(),
+            Self::Connect { .. } | Self::Server { .. } => match self.code() {
+                Some("28P01" | "28000") => "check user and password (PGPASSWORD or ~/.pgpass)".to_owned(),
+                Some("3D000") => "create the database first: createdb".to_owned(),
+                Some("42501") => "the role lacks a privilege; a snapshot needs pg_read_all_data and BYPASSRLS, a restore needs to own the target database".to_owned(),
+                Some("53300") => "the server has no free connection; use fewer --jobs".to_owned(),
+                Some("53100") => "the server's disk is full".to_owned(),
+                _ => return None,
+            },
+            Self::Unexpected { .. } => return None,
+        })
+    }
+}
+
+/// What is kept of a server's or the driver's error.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerError {
+    /// SQLSTATE.
+    pub code: Option<String>,
+    /// The primary message, or for data errors what the code means; never a row value.
+    pub message: String,
+    pub table: Option<String>,
+    pub column: Option<String>,
+    pub constraint: Option<String>,
+}
+
+impl std::error::Error for ServerError {}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        for (kind, name) in [("table", &self.table), ("column", &self.column), ("constraint", &self.constraint)] {
+            if let Some(name) = name {
+                write!(f, ", {kind} {name}")?;
+            }
+        }
+        match &self.code {
+            Some(code) => write!(f, " (SQLSTATE {code})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for ServerError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(error) => Self::from_server(error),
+            None => {
+                // The driver's own errors name a stage and an I/O cause.
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                let message = format!("{error}");
+                let message = if message.ends_with(&cause) { message } else { message + &cause };
+                Self { code: None, message, table: None, column: None, constraint: None }
+            }
+        }
+    }
+}
+
+impl ServerError {
+    fn from_server(error: &DbError) -> Self {
+        let code = error.code().code();
+        let about_rows = code.starts_with("22") || code.starts_with("23");
+        let name = |schema: Option<&str>, name: Option<&str>| {
+            name.map(|name| schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}.{name}")))
+        };
+        Self {
+            code: Some(code.to_owned()),
+            message: if about_rows { about(error.code()).to_owned() } else { error.message().to_owned() },
+            table: name(error.schema(), error.table()),
+            column: error.column().map(str::to_owned),
+            constraint: error.constraint().map(str::to_owned),
+        }
+    }
+}
+
+fn about(code: &SqlState) -> &'static str {
+    match *code {
+        SqlState::NOT_NULL_VIOLATION => "a NULL where none is allowed",
+        SqlState::FOREIGN_KEY_VIOLATION => "a reference to a row that is not there",
+        SqlState::UNIQUE_VIOLATION => "two rows with the same key",
+        SqlState::CHECK_VIOLATION => "a row that breaks a check constraint",
+        SqlState::EXCLUSION_VIOLATION => "rows that exclude each other",
+        SqlState::NUMERIC_VALUE_OUT_OF_RANGE => "a number that is out of range",
+        SqlState::INVALID_TEXT_REPRESENTATION => "a value that its type does not accept",
+        SqlState::STRING_DATA_RIGHT_TRUNCATION => "a text that is too long for its column",
+        _ => "a value that the server does not accept",
+    }
+}
