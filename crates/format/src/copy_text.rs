@@ -1,23 +1,29 @@
 //! Rows in COPY's text format with its default options (PostgreSQL documentation of `COPY`, "Text Format").
 //!
 //! A row is a line; fields are separated by tabs; `\N` is NULL; a backslash escapes. The client encoding is always
-//! UTF-8, in which no byte of a longer character looks like a tab, a newline or a backslash.
+//! UTF-8, in which no byte of a longer character looks like a tab, a newline or a backslash. A server writes no
+//! backslash before a raw tab or newline, though it would read one: here such a line has the wrong number of fields.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// Why bytes are no rows. Positions and numbers only, never content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Error {
     #[error("a row has {found} fields where {expected} were expected")]
     FieldCount { found: usize, expected: usize },
-    #[error("the rows end in the middle of one")]
-    Truncated,
-    #[error("a field ends in a lone backslash")]
-    LoneBackslash,
+    /// `len` bytes of the row that is not whole are there.
+    #[error("the rows end in the middle of one, after {len} bytes of it")]
+    Truncated { len: usize },
+    #[error("a field of {len} bytes ends in a lone backslash")]
+    LoneBackslash { len: usize },
 }
 
 /// One field as it stands in the line, still escaped, or none for NULL.
 pub type Field<'a> = Option<&'a [u8]>;
+
+/// A whole row, and the rows that follow it.
+pub type RowAndRest<'a> = (&'a [u8], &'a [u8]);
 
 /// Takes the first row off `rows` into `fields`, and returns it (with its newline) and what follows it; none at the end.
 ///
@@ -28,12 +34,12 @@ pub fn next_row<'a>(
     rows: &'a [u8],
     field_count: usize,
     fields: &mut Vec<Field<'a>>,
-) -> Result<Option<(&'a [u8], &'a [u8])>, Error> {
+) -> Result<Option<RowAndRest<'a>>, Error> {
     fields.clear();
     if rows.is_empty() {
         return Ok(None);
     }
-    let end = rows.iter().position(|byte| *byte == b'\n').ok_or(Error::Truncated)?;
+    let end = rows.iter().position(|byte| *byte == b'\n').ok_or(Error::Truncated { len: rows.len() })?;
     let (row, rest) = rows.split_at(end + 1);
     let line = &row[..end];
     // A table without columns has an empty line for each row.
@@ -46,7 +52,17 @@ pub fn next_row<'a>(
     Ok(Some((row, rest)))
 }
 
-/// Appends one row of fields that are escaped already.
+/// The rows of a chunk with their newlines, of any number of fields: for counting and comparing.
+///
+/// Ends after the first error. Whoever needs the fields uses [`next_row`], which also checks their number.
+pub fn rows(rows: &[u8]) -> impl Iterator<Item = Result<&[u8], Error>> {
+    rows.split_inclusive(|byte| *byte == b'\n').map(|row| match row.last() {
+        Some(b'\n') => Ok(row),
+        _ => Err(Error::Truncated { len: row.len() }),
+    })
+}
+
+/// Appends one row of fields that are escaped already (see [`escape_into`]).
 pub fn write_row(fields: &[Field<'_>], out: &mut Vec<u8>) {
     for (index, field) in fields.iter().enumerate() {
         if index > 0 {
@@ -93,7 +109,7 @@ pub fn unescape(field: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
             value.push(*byte);
             continue;
         }
-        let (escaped, after) = rest.split_first().ok_or(Error::LoneBackslash)?;
+        let (escaped, after) = rest.split_first().ok_or(Error::LoneBackslash { len: field.len() })?;
         rest = after;
         match escaped {
             b'b' => value.push(0x08),
@@ -104,7 +120,7 @@ pub fn unescape(field: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
             b'v' => value.push(0x0b),
             b'0'..=b'7' => {
                 let (mut number, used) = digits(rest, 8, 2);
-                number += u32::from(escaped - b'0') * 8_u32.pow(used as u32);
+                number += u32::from(escaped - b'0') << (3 * used);
                 value.push((number & 0xff) as u8);
                 rest = &rest[used..];
             }
@@ -127,8 +143,11 @@ fn digits(input: &[u8], radix: u32, most: usize) -> (u32, usize) {
 }
 
 /// Cuts a COPY stream, as it comes in pieces of any size, into whole rows.
-#[derive(Debug, Default)]
+///
+/// The stream itself does not tell its end: that is the `CopyDone` message's part, which the caller waits for.
+#[derive(Default)]
 pub struct StreamSplitter {
+    /// What came before and is not yet a whole line.
     pending: Vec<u8>,
 }
 
@@ -146,9 +165,21 @@ impl StreamSplitter {
         whole.iter().filter(|byte| **byte == b'\n').count() as u64
     }
 
+    /// Nothing may be left over.
+    ///
     /// # Errors
     /// [`Error::Truncated`] if the last row was not whole.
     pub fn finish(self) -> Result<(), Error> {
-        if self.pending.is_empty() { Ok(()) } else { Err(Error::Truncated) }
+        match self.pending.len() {
+            0 => Ok(()),
+            len => Err(Error::Truncated { len }),
+        }
+    }
+}
+
+/// Pending bytes are people's rows: only their number is shown.
+impl fmt::Debug for StreamSplitter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamSplitter").field("pending_bytes", &self.pending.len()).finish()
     }
 }
