@@ -1,1 +1,23 @@
+//! The flows: what a command does, stage by stage, one file a stage.
+//!
+//! ```text
+//! snapshot:  snapshot/  extract → encode → upload → commit                       (manifest last)
+//! restore:   restore/   preflight → plan → fetch → decode → load → finish → cut_over → verify
+//! ```
+//!
+//! What is decided lies in `lethe-rules`, what is written down in `lethe-format`; this crate moves bytes between a
+//! store and a server, in an order that survives a crash at any point.
 
+mod age_file;
+mod error;
+mod keys;
+pub mod ledger;
+mod objects;
+pub mod progress;
+pub mod repository;
+pub mod restore;
+pub mod snapshot;
+
+pub use error::{Error, ExitCode};
+pub use keys::{Identities, Keys, NamingKey, write_secret};
+pub use repository::Repository;

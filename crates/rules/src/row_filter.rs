@@ -120,6 +120,12 @@ impl Filters {
         rules.probes.iter().any(|probe| !self.sets.is_empty(probe.set))
     }
 
+    /// Whether tombstones name rows of this table themselves, not only rows that it refers to.
+    #[must_use]
+    pub fn is_subject(&self, table: Oid) -> bool {
+        self.rules.get(&table).is_some_and(|rules| rules.probes.iter().any(|probe| probe.is_subject))
+    }
+
     /// Whether rows of this table may be dropped or changed at all.
     #[must_use]
     pub fn touches(&self, table: Oid) -> bool {

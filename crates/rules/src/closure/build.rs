@@ -63,6 +63,7 @@ impl Builder<'_> {
             for leaf in family::reached_by_delete(self.catalog, table) {
                 let probe = self.reader_in(table, &columns, leaf, &domains).map(|(fields, reader)| Probe {
                     label: format!("subject {label}"),
+                    is_subject: true,
                     fields,
                     reader,
                     set,
@@ -119,7 +120,7 @@ impl Builder<'_> {
                 action => Effect::Change(self.change(key, leaf, action, &reach::set_columns(key))?),
             };
             let on_change = self.on_change(key, leaf, reach)?;
-            self.add_probe(leaf, Probe { label: key.name.clone(), fields, reader, set, on_drop, on_change });
+            self.add_probe(leaf, Probe { label: key.name.clone(), is_subject: false, fields, reader, set, on_drop, on_change });
         }
         Ok(Some(set))
     }

@@ -28,6 +28,8 @@ pub(crate) struct TableRules {
 pub(crate) struct Probe {
     /// The foreign key's or the subject's name, for messages.
     pub label: String,
+    /// True if the key is a subject's own, false for a foreign key.
+    pub is_subject: bool,
     /// Positions of the key's columns in the row.
     pub fields: Vec<usize>,
     pub reader: KeyReader,

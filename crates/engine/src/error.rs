@@ -1,0 +1,135 @@
+//! What a flow may fail with, and what the process then exits with.
+
+use lethe_format::ids::SnapshotId;
+use lethe_format::ledger::Seq;
+use lethe_rules::objection::Objection;
+
+/// The exit codes of the command line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum ExitCode {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    Refused = 3,
+    Ledger = 4,
+    Residency = 5,
+    Damaged = 6,
+    Verification = 7,
+    Ceiling = 8,
+    Interrupted = 9,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] lethe_store::Error),
+    #[error(transparent)]
+    Postgres(#[from] lethe_postgres::Error),
+    #[error("{object} cannot be read")]
+    Format {
+        object: String,
+        #[source]
+        cause: lethe_format::Error,
+    },
+    #[error("{store} holds no repository")]
+    NoRepository { store: String },
+    #[error("{store} is not empty: it holds {found}")]
+    NotEmpty { store: String, found: String },
+    #[error("{what}: {problem}")]
+    Keys { what: String, problem: String, hint: Option<String> },
+    #[error("{object} cannot be decrypted: {problem}")]
+    Decrypt { object: String, problem: String },
+    #[error("the ledger cannot be trusted: {problem}")]
+    Ledger {
+        /// The entry that is wrong, if it is one.
+        seq: Option<Seq>,
+        problem: String,
+    },
+    #[error("{object} is damaged: {problem}")]
+    Damaged { object: String, problem: String },
+    #[error("there is no snapshot {wanted} in {store}")]
+    NoSnapshot { store: String, wanted: String },
+    #[error("the restore is refused: {}", count(.0.len()))]
+    Refused(Vec<Objection>),
+    #[error("filter rows of snapshot {snapshot}")]
+    Filter {
+        snapshot: SnapshotId,
+        #[source]
+        cause: lethe_rules::row_filter::Error,
+    },
+    #[error("{table}: {expected} rows were due and {found} are there")]
+    Counts { table: String, expected: u64, found: u64 },
+    #[error("{count} erasures arrived while the restore was under way")]
+    LateErasures { count: u64 },
+    #[error("verify {object}: {problem}")]
+    Verification { object: String, problem: String },
+    #[error("the source is the target of a restore that is not finished")]
+    SourceNotReady,
+    #[error("{0}")]
+    Usage(String),
+    #[error("write {path}: {cause}")]
+    LocalFile { path: String, cause: std::io::Error },
+    #[error("a worker ended without a result: {0}")]
+    Worker(String),
+}
+
+fn count(objections: usize) -> String {
+    if objections == 1 { "1 objection".to_owned() } else { format!("{objections} objections") }
+}
+
+impl Error {
+    pub(crate) fn format(object: impl ToString) -> impl FnOnce(lethe_format::Error) -> Self {
+        let object = object.to_string();
+        move |cause| Self::Format { object, cause }
+    }
+
+    pub(crate) fn ledger(seq: impl Into<Option<Seq>>, problem: impl ToString) -> Self {
+        Self::Ledger { seq: seq.into(), problem: problem.to_string() }
+    }
+
+    pub(crate) fn damaged(object: impl ToString, problem: impl ToString) -> Self {
+        Self::Damaged { object: object.to_string(), problem: problem.to_string() }
+    }
+
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::Usage,
+            Self::Refused(_) => ExitCode::Refused,
+            Self::Ledger { .. } => ExitCode::Ledger,
+            Self::Damaged { .. } | Self::Format { .. } | Self::Filter { .. } => ExitCode::Damaged,
+            Self::Store(lethe_store::Error::NotFound { .. } | lethe_store::Error::WrongLength { .. }) => ExitCode::Damaged,
+            Self::Verification { .. } | Self::Counts { .. } => ExitCode::Verification,
+            Self::LateErasures { .. } => ExitCode::Interrupted,
+            Self::Store(lethe_store::Error::InvalidUrl { .. }) => ExitCode::Usage,
+            Self::Postgres(lethe_postgres::Error::Settings(_)) => ExitCode::Usage,
+            _ => ExitCode::Failed,
+        }
+    }
+
+    /// What the person in front of the screen can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Store(error) => return error.hint(),
+            Self::Postgres(error) => return error.hint(),
+            Self::Format { cause, .. } => return cause.hint(),
+            Self::Keys { hint, .. } => return hint.clone(),
+            Self::NoRepository { .. } => "create one with lethe init, or check --store",
+            Self::NotEmpty { .. } => "choose an empty bucket, prefix or directory; nothing was written",
+            Self::Decrypt { .. } => "the identity must belong to one of the repository's recipients",
+            Self::Ledger { .. } => {
+                "nothing was written. Do not create a new ledger: it would forget who was erased. Find out who changed the store"
+            }
+            Self::Damaged { .. } => "nothing of it was loaded; take another snapshot with --snapshot, and check the store",
+            Self::NoSnapshot { .. } => "list them with lethe snapshots",
+            Self::LateErasures { .. } => "the target was not opened; drop and create the database, then run the restore again",
+            Self::SourceNotReady => "finish the restore first: it may still hold people who were erased",
+            Self::Counts { .. } => "the target was not opened; drop and create the database, then run the restore again",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}

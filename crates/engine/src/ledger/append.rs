@@ -1,0 +1,159 @@
+//! Appending: the body first, under a name of its own, then the header with put-if-absent, which is the commit.
+//!
+//! A crash between the two leaves a body that no header names: it is never read, and stands in nobody's way. A writer
+//! whose answer was lost reads the header back and knows its own by the nonce. No decryption key is needed.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use lethe_format::ids::{Digest, SnapshotId};
+use lethe_format::layout;
+use lethe_format::ledger::{Body, BodyId, BodyRef, Head, Header, Keys, Kind, Seq, SubjectRef, VERSION};
+use lethe_store::{ObjectName, ObjectStore};
+
+use super::read::{Chain, header_chain};
+use crate::{Error, Repository, age_file, objects};
+
+/// What is to be appended.
+#[derive(Clone, Debug)]
+pub struct NewEntry {
+    pub kind: Kind,
+    pub subject: Option<SubjectRef>,
+    pub keys: Option<Keys>,
+    /// The reference of the instruction; only its keyed hash is stored.
+    pub request: Option<String>,
+    pub snapshot: Option<SnapshotId>,
+}
+
+/// How often another writer may be first before this gives up.
+const ATTEMPTS: usize = 1000;
+
+/// Appends an entry and returns its place: when this returns, the entry is durable.
+///
+/// With `expected_head`, the entry is only written directly after that one: `None` is returned if another entry is
+/// there already.
+pub async fn append(
+    repository: &Repository,
+    entry: NewEntry,
+    expected_head: Option<Head>,
+    now: Timestamp,
+) -> Result<Option<Head>, Error> {
+    let store = repository.store().as_ref();
+    let sealed = match &entry.keys {
+        Some(keys) => Some(seal_body(repository, keys).await?),
+        None => None,
+    };
+    let request = match &entry.request {
+        Some(text) => {
+            let key = repository.naming_key()?;
+            Some(Digest::from_bytes(*blake3::keyed_hash(key.as_bytes(), text.as_bytes()).as_bytes()))
+        }
+        None => None,
+    };
+    let nonce = BodyId::from_bytes(rand::random());
+    let mut chain = header_chain(store, Some(repository.id())).await?;
+    for _ in 0..ATTEMPTS {
+        let head = chain.head();
+        if expected_head.is_some_and(|expected| expected != head) {
+            return Ok(None);
+        }
+        let seq = head.seq.checked_add(1).ok_or_else(|| Error::ledger(head.seq, "it has no numbers left"))?;
+        let header = Header {
+            version: VERSION,
+            seq,
+            prev: Some(head.hash),
+            at: now,
+            kind: entry.kind,
+            repository: None,
+            subject: entry.subject.clone(),
+            body: sealed.as_ref().map(|sealed| sealed.reference),
+            request,
+            snapshot: entry.snapshot.clone(),
+            nonce,
+        };
+        if let Some(sealed) = &sealed {
+            let name = ObjectName::new(layout::ledger_body(seq, &sealed.reference.id))?;
+            store.put(&name, sealed.bytes.clone()).await?;
+        }
+        let bytes = Bytes::from(header.to_json().map_err(Error::format(layout::ledger_header(seq)))?);
+        if let Some(head) = commit(store, seq, &bytes).await? {
+            return Ok(Some(head));
+        }
+        // Somebody else has this number: our body under it is of no use, and the chain has grown.
+        if let Some(sealed) = &sealed {
+            store.delete(&ObjectName::new(layout::ledger_body(seq, &sealed.reference.id))?).await?;
+        }
+        chain.extend(store).await?;
+    }
+    Err(Error::ledger(None, format!("other writers were first {ATTEMPTS} times in a row")))
+}
+
+/// Writes the header; none if another writer's is there.
+async fn commit(store: &dyn ObjectStore, seq: Seq, header: &Bytes) -> Result<Option<Head>, Error> {
+    let name = layout::ledger_header(seq);
+    let ours = Head { seq, hash: Digest::of(header) };
+    let written = store.put_if_absent(&ObjectName::new(&name)?, header.clone()).await;
+    match written {
+        Ok(()) => Ok(Some(ours)),
+        Err(error) => {
+            // Whatever the answer was, or if it was lost: what is stored decides.
+            match objects::get_if_there(store, &name, 1 << 20).await? {
+                Some(found) if Digest::of(&found) == ours.hash => Ok(Some(ours)),
+                Some(_) => Ok(None),
+                None => Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Entry 0.
+pub(crate) async fn write_genesis(store: &dyn ObjectStore, repository: &str, now: Timestamp) -> Result<(), Error> {
+    let header = Header {
+        version: VERSION,
+        seq: 0,
+        prev: None,
+        at: now,
+        kind: Kind::Genesis,
+        repository: Some(repository.to_owned()),
+        subject: None,
+        body: None,
+        request: None,
+        snapshot: None,
+        nonce: BodyId::from_bytes(rand::random()),
+    };
+    let bytes = Bytes::from(header.to_json().map_err(Error::format("the ledger's genesis"))?);
+    match commit(store, 0, &bytes).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::NotEmpty { store: store.url(), found: layout::ledger_header(0) }),
+    }
+}
+
+struct SealedBody {
+    reference: BodyRef,
+    bytes: Bytes,
+}
+
+async fn seal_body(repository: &Repository, keys: &Keys) -> Result<SealedBody, Error> {
+    let count = keys.len();
+    let body = Body { salt: Digest::from_bytes(rand::random()), keys: keys.clone() };
+    let recipients = repository.recipients().to_vec();
+    objects::off_runtime(move || {
+        let plain = body.to_bytes().map_err(Error::format("a ledger entry's body"))?;
+        let bytes = Bytes::from(age_file::encrypt(&recipients, &plain)?);
+        let reference = BodyRef { id: BodyId::from_bytes(rand::random()), hash: Digest::of(&plain), count };
+        Ok(SealedBody { reference, bytes })
+    })
+    .await
+}
+
+impl Chain {
+    /// Reads what was appended since.
+    async fn extend(&mut self, store: &dyn ObjectStore) -> Result<(), Error> {
+        loop {
+            let seq = self.head().seq + 1;
+            match objects::get_if_there(store, &layout::ledger_header(seq), 1 << 20).await? {
+                Some(bytes) => self.push(&bytes)?,
+                None => return Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The tombstone ledger: appended to, read back in full and verified, never rewritten.
+
+mod append;
+mod last_seen;
+mod read;
+
+pub use append::{NewEntry, append};
+pub(crate) use append::write_genesis;
+pub use last_seen::LastSeen;
+pub use read::{Entry, VerifiedLedger, head, read_verified};

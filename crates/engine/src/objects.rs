@@ -1,0 +1,58 @@
+//! Whole stored objects: fetched, checked against what is expected of them, opened.
+
+use bytes::Bytes;
+use lethe_format::manifest::StoredObject;
+use lethe_store::{ObjectName, ObjectStore};
+
+use crate::{Error, Identities, age_file};
+
+/// Documents (manifest, schema, ledger entries) may have at most this many bytes.
+pub(crate) const DOCUMENT_LIMIT: u64 = 1 << 30;
+
+pub(crate) async fn get(store: &dyn ObjectStore, name: &str, limit: u64) -> Result<Bytes, Error> {
+    Ok(store.get(&ObjectName::new(name)?).await?.read_to_bytes(limit).await?)
+}
+
+pub(crate) async fn get_if_there(store: &dyn ObjectStore, name: &str, limit: u64) -> Result<Option<Bytes>, Error> {
+    match get(store, name, limit).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(Error::Store(lethe_store::Error::NotFound { .. })) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// Checks stored bytes against what the manifest says of them.
+pub(crate) fn check_stored(object: &str, bytes: &[u8], expected: &StoredObject) -> Result<(), Error> {
+    if bytes.len() as u64 != expected.len {
+        return Err(Error::damaged(object, format!("it has {} bytes, {} were stored", bytes.len(), expected.len)));
+    }
+    if lethe_format::ids::Digest::of(bytes) != expected.hash {
+        return Err(Error::damaged(object, "its bytes are not the ones that were stored"));
+    }
+    Ok(())
+}
+
+/// Compresses (zstd) and encrypts (age).
+pub(crate) fn seal(recipients: &[age::x25519::Recipient], plain: &[u8], level: i32) -> Result<Vec<u8>, Error> {
+    let compressed = zstd::bulk::compress(plain, level).map_err(|cause| Error::Worker(format!("compress: {cause}")))?;
+    age_file::encrypt(recipients, &compressed)
+}
+
+/// Decrypts and decompresses to exactly `plain_len` bytes; what would become longer is refused, not produced.
+pub(crate) fn unseal(identities: &Identities, sealed: &[u8], plain_len: u64, object: &str) -> Result<Vec<u8>, Error> {
+    let compressed = age_file::decrypt(&identities.0, sealed, object)?;
+    let damaged = |_| Error::damaged(object, "it does not decompress to the length that the manifest states");
+    let len = usize::try_from(plain_len).map_err(|_| Error::damaged(object, "it is longer than memory can hold"))?;
+    let plain = zstd::bulk::decompress(&compressed, len).map_err(damaged)?;
+    if plain.len() == len { Ok(plain) } else { Err(Error::damaged(object, "it is shorter than the manifest states")) }
+}
+
+/// Runs work that is heavy on the processor where it does not hold up the runtime.
+pub(crate) async fn off_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(cause) => Err(Error::Worker(cause.to_string())),
+    }
+}

@@ -1,0 +1,47 @@
+//! How far a flow has come: counters that anybody may read, and nothing about terminals.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A handle that flows write to and a display reads from. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    stage: Mutex<&'static str>,
+    /// Bytes or statements, as the stage has it.
+    total: AtomicU64,
+    done: AtomicU64,
+}
+
+/// One moment's view.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct View {
+    pub stage: &'static str,
+    pub total: u64,
+    pub done: u64,
+}
+
+impl Progress {
+    /// Begins a stage with a total of units; the count starts again.
+    pub fn stage(&self, name: &'static str, total: u64) {
+        tracing::info!(stage = name, total, "begins");
+        self.0.done.store(0, Ordering::Relaxed);
+        self.0.total.store(total, Ordering::Relaxed);
+        *self.0.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = name;
+    }
+
+    pub fn advance(&self, units: u64) {
+        self.0.done.fetch_add(units, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn view(&self) -> View {
+        View {
+            stage: *self.0.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
+            total: self.0.total.load(Ordering::Relaxed),
+            done: self.0.done.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Stored objects of a snapshot, checked before they are used.
+
+use bytes::Bytes;
+use lethe_format::archive::Archive;
+use lethe_format::layout;
+use lethe_format::manifest::{Chunk, Manifest};
+use lethe_store::ObjectStore;
+
+use crate::{Error, Repository, age_file, objects};
+
+pub(super) async fn schema(repository: &Repository, manifest: &Manifest) -> Result<Archive, Error> {
+    let object = layout::schema(&manifest.snapshot);
+    let sealed = objects::get(repository.store().as_ref(), &object, objects::DOCUMENT_LIMIT).await?;
+    objects::check_stored(&object, &sealed, &manifest.schema)?;
+    let identities = repository.identities()?.clone();
+    objects::off_runtime(move || {
+        let compressed = age_file::decrypt(&identities.0, &sealed, &object)?;
+        let damaged = |_| Error::damaged(&object, "it cannot be decompressed");
+        let bytes = zstd::bulk::decompress(&compressed, objects::DOCUMENT_LIMIT as usize).map_err(damaged)?;
+        Archive::read(&bytes).map_err(|error| Error::damaged(&object, error))
+    })
+    .await
+}
+
+/// A chunk's stored bytes; whether they are the right ones is checked when they are decoded.
+pub(super) async fn chunk(store: &dyn ObjectStore, chunk: &Chunk) -> Result<Bytes, Error> {
+    let object = layout::chunk(&chunk.name, &chunk.upload);
+    match objects::get(store, &object, chunk.stored.len).await {
+        Err(Error::Store(lethe_store::Error::NotFound { .. })) => Err(Error::damaged(object, "it is missing from the store")),
+        Err(Error::Store(lethe_store::Error::TooLarge { .. })) => {
+            Err(Error::damaged(object, "it is longer than what was stored"))
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,102 @@
+//! The plan: the closure over this snapshot's rows, and what it does to each table.
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use lethe_format::ids::{Oid, SnapshotId};
+use lethe_format::ledger::Head;
+use lethe_format::manifest::{Chunk, CopyFormat, Manifest};
+use lethe_rules::closure::Closure;
+use lethe_rules::row_filter::Filters;
+use serde::Serialize;
+use std::sync::Arc;
+
+use super::{decode, fetch};
+use crate::ledger::VerifiedLedger;
+use crate::progress::Progress;
+use crate::{Error, Repository, objects};
+
+/// Everything that is decided before the first write.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    pub snapshot: SnapshotId,
+    pub ledger_head: Head,
+    /// Keys on the ledger that are erased and not revoked.
+    pub tombstones: u64,
+    /// In the order in which they are loaded: the largest first.
+    pub tables: Vec<PlannedTable>,
+    /// Large objects belong to nobody that a foreign key could name: they come back whole.
+    pub large_objects: usize,
+    #[serde(skip)]
+    pub(super) filters: Arc<Filters>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedTable {
+    pub table: String,
+    pub rows: u64,
+    pub chunks: usize,
+    pub plain_bytes: u64,
+    pub format: CopyFormat,
+    /// Whether rows of it may be dropped or changed.
+    pub filtered: bool,
+    #[serde(skip)]
+    pub(super) oid: Oid,
+}
+
+pub(super) async fn make(
+    repository: &Repository,
+    manifest: &Manifest,
+    ledger: &VerifiedLedger,
+    jobs: usize,
+    progress: &Progress,
+) -> Result<Plan, Error> {
+    let tombstones = ledger.erased();
+    let mut closure = Closure::new(&manifest.catalog, &manifest.tables, &tombstones);
+    while let Some(tables) = closure.next_scan() {
+        let chunks: Vec<(Oid, &Chunk)> = tables
+            .iter()
+            .filter_map(|oid| manifest.tables.iter().find(|data| data.table == *oid))
+            .flat_map(|data| data.chunks.iter().map(|chunk| (data.table, chunk)))
+            .collect();
+        progress.stage("plan", chunks.iter().map(|(_, chunk)| chunk.plain_len).sum());
+        // Decoding is parallel, looking at the rows is not: each row may add to what the next one is asked.
+        let mut decoded = futures_util::stream::iter(chunks)
+            .map(|(table, chunk)| async move { Ok::<_, Error>((table, rows(repository, chunk).await?)) })
+            .buffered(jobs.max(1));
+        while let Some((table, rows)) = decoded.try_next().await? {
+            let filter = |cause| Error::Filter { snapshot: manifest.snapshot.clone(), cause };
+            closure.observe(table, &rows).map_err(filter)?;
+            progress.advance(rows.len() as u64);
+        }
+    }
+    let filters = closure.finish().map_err(Error::Refused)?;
+    let mut tables: Vec<PlannedTable> = manifest
+        .tables
+        .iter()
+        .map(|data| PlannedTable {
+            table: manifest.catalog.table(data.table).map(|table| table.name.to_string()).unwrap_or_default(),
+            rows: data.rows(),
+            chunks: data.chunks.len(),
+            plain_bytes: data.plain_len(),
+            format: data.format,
+            filtered: filters.touches(data.table),
+            oid: data.table,
+        })
+        .collect();
+    tables.sort_by(|one, other| other.plain_bytes.cmp(&one.plain_bytes).then_with(|| one.table.cmp(&other.table)));
+    Ok(Plan {
+        snapshot: manifest.snapshot.clone(),
+        ledger_head: ledger.head(),
+        tombstones: tombstones.iter().map(|tombstones| tombstones.keys.len()).sum(),
+        tables,
+        large_objects: manifest.large_objects.objects.len(),
+        filters: Arc::new(filters),
+    })
+}
+
+/// Fetches and decodes one chunk.
+pub(super) async fn rows(repository: &Repository, chunk: &Chunk) -> Result<Vec<u8>, Error> {
+    let sealed = fetch::chunk(repository.store().as_ref(), chunk).await?;
+    let (identities, key) = (repository.identities()?.clone(), repository.naming_key()?.clone());
+    let chunk = chunk.clone();
+    objects::off_runtime(move || decode::decode(&identities, &key, &chunk, &sealed)).await
+}

@@ -1,0 +1,191 @@
+//! Everything that speaks against a restore and can be known without looking at rows.
+
+use std::collections::{BTreeSet, HashMap};
+
+use futures_util::TryStreamExt as _;
+use lethe_format::archive::{Archive, ddl};
+use lethe_format::layout;
+use lethe_format::manifest::Manifest;
+use lethe_postgres::{Server, ServerInfo, facts};
+use lethe_rules::objection::{Code, Objection};
+
+use super::{RestoreOptions, target};
+use crate::ledger::VerifiedLedger;
+use crate::{Error, Repository};
+
+pub(super) async fn check(
+    repository: &Repository,
+    server: &Server,
+    manifest: &Manifest,
+    archive: &Archive,
+    ledger: &VerifiedLedger,
+    options: &RestoreOptions,
+) -> Result<Vec<Objection>, Error> {
+    let mut objections = Vec::new();
+    let info = ServerInfo::read(server).await?;
+    server_fits(&info, manifest, &mut objections);
+    target_is_free(server, &info, manifest, &mut objections).await?;
+    extensions(server, manifest, &mut objections).await?;
+    roles(server, manifest, archive, options, &mut objections).await?;
+    tablespaces(server, manifest, &mut objections).await?;
+    chunks_are_there(repository, manifest, &mut objections).await?;
+    if !ledger.anonymised().is_empty() {
+        let problem = "the ledger holds anonymised people, and this version cannot anonymise on restore";
+        objections.push(Objection::new(Code::UnsupportedTombstone, "the ledger", problem));
+    }
+    Ok(objections)
+}
+
+fn server_fits(info: &ServerInfo, manifest: &Manifest, objections: &mut Vec<Objection>) {
+    let source = &manifest.source;
+    let server = format!("database {}", info.database);
+    let needed = source.server_version / 10_000;
+    if info.major() < needed {
+        let problem = format!("the server is PostgreSQL {}, the snapshot is of {needed}", info.major());
+        objections.push(Objection::new(Code::TargetTooOld, &server, problem).hint("restore into the same major version or a newer one"));
+    }
+    if info.encoding != source.encoding {
+        let problem = format!("its encoding is {}, the snapshot's is {}", info.encoding, source.encoding);
+        let hint = format!("create the database with TEMPLATE template0 ENCODING '{}'", source.encoding);
+        objections.push(Objection::new(Code::EncodingDiffers, &server, problem).hint(hint));
+    }
+    let locales = [
+        ("collation", &info.collate, &source.collate),
+        ("character classification", &info.ctype, &source.ctype),
+        ("locale provider", &info.locale_provider, &source.locale_provider),
+    ];
+    for (what, found, wanted) in locales {
+        if !same_locale(found, wanted) {
+            let problem = format!("its {what} is {found}, the snapshot's is {wanted}");
+            let hint = format!(
+                "create the database with TEMPLATE template0 LC_COLLATE '{}' LC_CTYPE '{}'",
+                source.collate, source.ctype
+            );
+            objections.push(Objection::new(Code::CollationDiffers, &server, problem).hint(hint));
+        }
+    }
+}
+
+/// `C.UTF-8` and `C.utf8` are two spellings of one locale.
+fn same_locale(one: &str, other: &str) -> bool {
+    let plain = |name: &str| name.to_ascii_lowercase().replace('-', "");
+    plain(one) == plain(other)
+}
+
+async fn target_is_free(
+    server: &Server,
+    info: &ServerInfo,
+    manifest: &Manifest,
+    objections: &mut Vec<Objection>,
+) -> Result<(), Error> {
+    let object = format!("database {}", info.database);
+    match target::unfinished(server).await? {
+        Some(snapshot) if snapshot == manifest.snapshot.as_str() => {}
+        Some(snapshot) => {
+            let problem = format!("it holds an unfinished restore of snapshot {snapshot}");
+            let hint = format!("finish it with --snapshot {snapshot}, or drop and create the database");
+            objections.push(Objection::new(Code::UnfinishedRestore, &object, problem).hint(hint));
+        }
+        None => {
+            let found = facts::user_objects(server).await?;
+            if !found.is_empty() {
+                let problem = format!("it is not empty: it holds {}", found.join(", "));
+                let hint = "restore into a database that was just created";
+                objections.push(Objection::new(Code::TargetNotEmpty, &object, problem).hint(hint));
+            }
+        }
+    }
+    if info.in_recovery {
+        let problem = "the server is a standby and cannot be written to";
+        objections.push(Objection::new(Code::MissingPrivilege, &object, problem));
+    }
+    let others = facts::other_sessions(server).await?;
+    if others > 0 {
+        let problem = format!("{others} other sessions are connected to it");
+        let hint = "end them: nobody else may be connected while a restore is under way";
+        objections.push(Objection::new(Code::TargetInUse, &object, problem).hint(hint));
+    }
+    if !facts::owns_database(server).await? {
+        let problem = format!("role {} does not own it and cannot close it to others", info.user);
+        let hint = format!("ALTER DATABASE {} OWNER TO {}", info.database, info.user);
+        objections.push(Objection::new(Code::MissingPrivilege, &object, problem).hint(hint));
+    }
+    Ok(())
+}
+
+async fn extensions(server: &Server, manifest: &Manifest, objections: &mut Vec<Objection>) -> Result<(), Error> {
+    let available: BTreeSet<String> = facts::available_extensions(server).await?.into_iter().collect();
+    for extension in manifest.extensions.iter().filter(|extension| !available.contains(&extension.name)) {
+        let object = format!("extension {}", extension.name);
+        let problem = format!("the server does not have it (the snapshot uses version {})", extension.version);
+        objections.push(Objection::new(Code::MissingExtension, object, problem).hint("install its package on the server"));
+    }
+    Ok(())
+}
+
+async fn roles(
+    server: &Server,
+    manifest: &Manifest,
+    archive: &Archive,
+    options: &RestoreOptions,
+    objections: &mut Vec<Objection>,
+) -> Result<(), Error> {
+    let existing: BTreeSet<String> = facts::roles(server).await?.into_iter().collect();
+    let statements = ddl::statements(archive);
+    let owners: BTreeSet<&str> = statements.iter().filter_map(|statement| Some(statement.owner.as_ref()?.role.as_str())).collect();
+    let object_owners = manifest.large_objects.objects.iter().map(|object| object.owner.as_str());
+    let owners: BTreeSet<&str> = owners.into_iter().chain(object_owners).collect();
+    let granted = |role: &str| {
+        statements.iter().any(|statement| match statement.step {
+            ddl::Step::Acl => !options.no_acl && statement.sql.contains(role),
+            ddl::Step::Late => statement.sql.contains("CREATE POLICY") && statement.sql.contains(role),
+            _ => false,
+        })
+    };
+    let mut missing: BTreeSet<&str> = BTreeSet::new();
+    if !options.no_owner {
+        missing.extend(owners.iter().filter(|role| !existing.contains(**role)));
+    }
+    missing.extend(manifest.roles.iter().map(String::as_str).filter(|role| granted(role) && !existing.contains(*role)));
+    if let Some(role) = options.role.as_deref().filter(|role| !existing.contains(*role)) {
+        missing.insert(role);
+    }
+    for role in missing {
+        let problem = "the server does not have it, and objects of the snapshot belong or are granted to it";
+        let hint = "create it, or use --no-owner (and --no-acl for grants)";
+        objections.push(Objection::new(Code::MissingRole, format!("role {role}"), problem).hint(hint));
+    }
+    Ok(())
+}
+
+async fn tablespaces(server: &Server, manifest: &Manifest, objections: &mut Vec<Objection>) -> Result<(), Error> {
+    let existing: BTreeSet<String> = facts::tablespaces(server).await?.into_iter().collect();
+    for tablespace in manifest.tablespaces.iter().filter(|name| !existing.contains(*name)) {
+        let object = format!("tablespace {tablespace}");
+        objections.push(Objection::new(Code::MissingTablespace, object, "the server does not have it").hint("create it"));
+    }
+    Ok(())
+}
+
+/// Existence and length of every chunk, before the first write.
+async fn chunks_are_there(repository: &Repository, manifest: &Manifest, objections: &mut Vec<Objection>) -> Result<(), Error> {
+    let mut wanted: HashMap<String, u64> =
+        manifest.all_chunks().map(|chunk| (layout::chunk(&chunk.name, &chunk.upload), chunk.stored.len)).collect();
+    let mut stored = repository.store().list(layout::CHUNKS).await?;
+    while let Some(info) = stored.try_next().await? {
+        match wanted.remove(info.name.as_str()) {
+            Some(len) if len != info.len => {
+                return Err(Error::damaged(info.name, format!("it has {} bytes, {len} were stored", info.len)));
+            }
+            _ => {}
+        }
+    }
+    let Some(first) = wanted.keys().min() else { return Ok(()) };
+    if objections.is_empty() {
+        let problem = format!("it is missing from the store ({} chunks of this snapshot are)", wanted.len());
+        return Err(Error::damaged(first, problem));
+    }
+    let problem = format!("{} of its chunks are missing from the store, {first} among them", wanted.len());
+    objections.push(Objection::new(Code::MissingObject, format!("snapshot {}", manifest.snapshot), problem));
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! Which snapshot is meant, and its manifest.
+
+use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
+use lethe_format::ids::SnapshotId;
+use lethe_format::layout;
+use lethe_format::manifest::Manifest;
+use serde::Serialize;
+
+use crate::{Error, Repository, age_file, objects};
+
+/// A snapshot as a person names it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    Latest,
+    Id(SnapshotId),
+    /// The newest one that was begun at or before this time.
+    At(Timestamp),
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Latest => f.write_str("at all"),
+            Self::Id(id) => write!(f, "{id}"),
+            Self::At(at) => write!(f, "of {at} or before"),
+        }
+    }
+}
+
+/// Snapshots that have a manifest, oldest first.
+async fn ids(repository: &Repository) -> Result<Vec<SnapshotId>, Error> {
+    let objects = repository.store().list(layout::SNAPSHOTS).await?;
+    let infos: Vec<_> = objects.try_collect().await?;
+    let mut ids: Vec<SnapshotId> = infos.iter().filter_map(|info| layout::snapshot_of_manifest(info.name.as_str())).collect();
+    ids.sort();
+    Ok(ids)
+}
+
+pub(super) async fn choose(repository: &Repository, wanted: &Wanted) -> Result<SnapshotId, Error> {
+    let ids = ids(repository).await?;
+    let found = match wanted {
+        Wanted::Latest => ids.last().cloned(),
+        Wanted::Id(id) => ids.into_iter().find(|known| known == id),
+        Wanted::At(at) => {
+            // Ids sort as their times do; `~` is above every character of an id.
+            let limit = format!("{}~", at.strftime("%Y%m%dT%H%M%SZ"));
+            ids.into_iter().rfind(|id| id.as_str() < limit.as_str())
+        }
+    };
+    found.ok_or_else(|| Error::NoSnapshot { store: repository.store().url(), wanted: wanted.to_string() })
+}
+
+pub(crate) async fn load_manifest(repository: &Repository, id: &SnapshotId) -> Result<Manifest, Error> {
+    let object = layout::manifest(id);
+    let sealed = objects::get(repository.store().as_ref(), &object, objects::DOCUMENT_LIMIT).await?;
+    let identities = repository.identities()?.clone();
+    let name = object.clone();
+    let manifest = objects::off_runtime(move || {
+        let compressed = age_file::decrypt(&identities.0, &sealed, &name)?;
+        let damaged = |_| Error::damaged(&name, "it cannot be decompressed");
+        let json = zstd::bulk::decompress(&compressed, objects::DOCUMENT_LIMIT as usize).map_err(damaged)?;
+        Manifest::from_json(&json).map_err(Error::format(&name))
+    })
+    .await?;
+    if manifest.repository != repository.id() || manifest.snapshot != *id {
+        return Err(Error::damaged(object, "it is the manifest of another snapshot"));
+    }
+    Ok(manifest)
+}
+
+/// A line of `lethe snapshots`.
+#[derive(Clone, Debug, Serialize)]
+pub struct SnapshotInfo {
+    pub snapshot: SnapshotId,
+    pub started_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub database: String,
+    pub rows: u64,
+    /// Stored bytes of all chunks, shared ones included.
+    pub stored_bytes: u64,
+    /// Stored bytes of the chunks that the snapshot before does not name.
+    pub new_bytes: u64,
+    pub ledger_seq: u64,
+}
+
+/// Backups are kept for 35 days.
+const KEPT: std::time::Duration = std::time::Duration::from_secs(35 * 24 * 3600);
+
+/// All snapshots, oldest first. Reads every manifest.
+pub async fn list(repository: &Repository) -> Result<Vec<SnapshotInfo>, Error> {
+    let mut before = std::collections::HashSet::new();
+    let mut infos = Vec::new();
+    for id in ids(repository).await? {
+        let manifest = load_manifest(repository, &id).await?;
+        let chunks: std::collections::HashMap<_, _> =
+            manifest.all_chunks().map(|chunk| ((chunk.name, chunk.upload), chunk.stored.len)).collect();
+        infos.push(SnapshotInfo {
+            started_at: manifest.started_at,
+            expires_at: manifest.started_at.checked_add(KEPT).unwrap_or(Timestamp::MAX),
+            database: manifest.source.database.clone(),
+            rows: manifest.tables.iter().map(|data| data.rows()).sum(),
+            stored_bytes: chunks.values().sum(),
+            new_bytes: chunks.iter().filter(|(name, _)| !before.contains(*name)).map(|(_, len)| len).sum(),
+            ledger_seq: manifest.ledger_head.seq,
+            snapshot: id,
+        });
+        before = chunks.into_keys().collect();
+    }
+    Ok(infos)
+}

@@ -1,0 +1,82 @@
+//! After the cut-over, while applications work: the server's own word on every constraint, and a look for erased keys.
+
+use std::collections::BTreeSet;
+
+use lethe_format::sql::quote_ident;
+use lethe_format::manifest::CopyFormat;
+use lethe_format::{copy_binary, copy_text};
+use lethe_postgres::{BlockRange, CopyOut, Server};
+
+use super::Prepared;
+use super::statements::Unvalidated;
+use super::target::Target;
+use crate::Error;
+use crate::progress::Progress;
+
+pub(super) async fn verify(
+    prepared: &Prepared,
+    target: &Target,
+    unvalidated: &[Unvalidated],
+    progress: &Progress,
+) -> Result<(), Error> {
+    progress.stage("validate", unvalidated.len() as u64);
+    let server = target.worker().await?;
+    for key in unvalidated {
+        let table = format!("{}.{}", quote_ident(&key.table.0), quote_ident(&key.table.1));
+        let sql = format!("ALTER TABLE {table} VALIDATE CONSTRAINT {}", quote_ident(&key.constraint));
+        // Validation twice is no error, so it needs no record.
+        server.run(&sql, "validate", format!("{} of {table}", key.constraint)).await.map_err(|error| match error.code() {
+            Some("23503") => Error::Verification {
+                object: format!("foreign key {} of {table}", key.constraint),
+                problem: "rows refer to rows that are not there".to_owned(),
+            },
+            _ => error.into(),
+        })?;
+        progress.advance(1);
+    }
+    let subjects = subject_tables(prepared);
+    progress.stage("look for erased keys", subjects.len() as u64);
+    for oid in subjects {
+        look_for_erased(prepared, &server, oid).await?;
+        progress.advance(1);
+    }
+    Ok(())
+}
+
+fn subject_tables(prepared: &Prepared) -> BTreeSet<u32> {
+    let tables = prepared.plan.tables.iter().filter(|table| table.filtered).map(|table| table.oid);
+    tables.filter(|oid| prepared.plan.filters.is_subject(*oid)).collect()
+}
+
+/// Reads the subject's table back and asks the filter again: the keys stay on this side of the connection.
+async fn look_for_erased(prepared: &Prepared, server: &Server, oid: u32) -> Result<(), Error> {
+    let manifest = &prepared.manifest;
+    let data = manifest.tables.iter().find(|data| data.table == oid);
+    let Some((table, data)) = manifest.catalog.table(oid).zip(data) else { return Ok(()) };
+    let mut copy = CopyOut::start(server, table, BlockRange { start: 0, end: None }, data.format).await?;
+    let mut binary = copy_binary::StreamSplitter::default();
+    let mut text = copy_text::StreamSplitter::default();
+    let mut rows = Vec::new();
+    let mut count = 0;
+    loop {
+        let piece = copy.next().await?;
+        if let Some(piece) = &piece {
+            count += match data.format {
+                CopyFormat::Binary => binary.push(piece, &mut rows).map_err(|error| Error::damaged(&table.name, error))?,
+                CopyFormat::Text => text.push(piece, &mut rows),
+            };
+        }
+        if rows.len() > 4 << 20 || piece.is_none() {
+            let filter = |cause| Error::Filter { snapshot: manifest.snapshot.clone(), cause };
+            let (_, found) = prepared.plan.filters.apply(oid, &rows, count).map_err(filter)?;
+            if found.dropped > 0 {
+                let problem = format!("{} rows of erased people are in the restored database", found.dropped);
+                return Err(Error::Verification { object: table.name.to_string(), problem });
+            }
+            (rows, count) = (Vec::new(), 0);
+        }
+        if piece.is_none() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The end of a snapshot: schema, chunk index, and last of all the manifest.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use lethe_format::ids::{Digest, SnapshotId};
+use lethe_format::layout;
+use lethe_format::manifest::{Chunk, ChunkIndex, Manifest, StoredObject, VERSION};
+use lethe_store::ObjectName;
+
+use crate::{Error, Repository, objects};
+
+pub(super) async fn write_schema(repository: &Repository, id: &SnapshotId, archive: Vec<u8>) -> Result<StoredObject, Error> {
+    let recipients = repository.recipients().to_vec();
+    let bytes = objects::off_runtime(move || objects::seal(&recipients, &archive, 3)).await?;
+    let stored = StoredObject { hash: Digest::of(&bytes), len: bytes.len() as u64 };
+    repository.store().put(&ObjectName::new(layout::schema(id))?, Bytes::from(bytes)).await?;
+    Ok(stored)
+}
+
+/// The index goes first: a snapshot without a manifest is none, whatever else of it is there.
+pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest) -> Result<(), Error> {
+    let chunks: BTreeMap<Digest, &Chunk> = manifest.all_chunks().map(|chunk| (chunk.name, chunk)).collect();
+    let chunks = chunks.into_values().cloned().collect();
+    let index = ChunkIndex { version: VERSION, snapshot: manifest.snapshot.clone(), chunks };
+    let index = index.to_bytes(repository.naming_key()?.as_bytes()).map_err(Error::format("the chunk index"))?;
+    repository.store().put(&ObjectName::new(layout::chunk_index(&manifest.snapshot))?, Bytes::from(index)).await?;
+
+    let json = manifest.to_json().map_err(Error::format("the manifest"))?;
+    let recipients = repository.recipients().to_vec();
+    let sealed = objects::off_runtime(move || objects::seal(&recipients, &json, 3)).await?;
+    let name = ObjectName::new(layout::manifest(&manifest.snapshot))?;
+    repository.store().put_if_absent(&name, Bytes::from(sealed)).await?;
+    Ok(())
+}

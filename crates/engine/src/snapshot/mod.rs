@@ -1,0 +1,151 @@
+//! Taking a snapshot.
+//!
+//! 1. Read the ledger's head; only then open the database's view, so that a restore of this snapshot asks for every
+//!    erasure that it could still hold.
+//! 2. Read the catalog, lock the tables, let `pg_dump` write the schema under the same view.
+//! 3. *Extract* each table by block ranges, *encode* the pieces, *upload* those that the newest snapshot does not have.
+//! 4. *Commit*: schema and chunk index, then the manifest with put-if-absent. Without a manifest nothing exists.
+//!
+//! A crash at any point leaves chunks that no manifest names, at most a schema and an index beside them; no reader
+//! ever looks at them.
+
+mod commit;
+mod encode;
+mod extract;
+mod large_objects;
+mod upload;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use lethe_format::catalog::TableKind;
+use lethe_format::ids::SnapshotId;
+use lethe_format::manifest::{Manifest, Source, TableData, VERSION};
+use lethe_postgres::pg_dump::PgDump;
+use lethe_postgres::{ConnectionSettings, ExportedSnapshot, Server, ServerInfo, catalog, facts};
+use serde::Serialize;
+
+use crate::progress::Progress;
+use crate::{Error, Repository, ledger};
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub struct SnapshotOptions {
+    /// Connections that copy at once.
+    pub jobs: usize,
+    /// zstd level, 1 to 19.
+    pub level: i32,
+    /// Folder of `pg_dump`, where it is not on the `PATH`.
+    pub pg_bin: Option<std::path::PathBuf>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct SnapshotStats {
+    pub snapshot: SnapshotId,
+    pub tables: usize,
+    pub rows: u64,
+    pub chunks: usize,
+    pub reused_chunks: usize,
+    /// Plain bytes of all chunks.
+    pub plain_bytes: u64,
+    /// Stored bytes of the chunks that were uploaded now.
+    pub new_bytes: u64,
+    pub seconds: f64,
+}
+
+/// Takes a snapshot of a database into a repository.
+pub async fn take(
+    repository: &Repository,
+    source: &ConnectionSettings,
+    options: &SnapshotOptions,
+    progress: &Progress,
+) -> Result<SnapshotStats, Error> {
+    let clock = std::time::Instant::now();
+    let started_at = Timestamp::now();
+    let id = SnapshotId::new(started_at, rand::random());
+    progress.stage("prepare", 0);
+    let ledger_head = ledger::head(repository).await?;
+    let view = ExportedSnapshot::open(source).await?;
+    let info = ServerInfo::read(view.leader()).await?;
+    refuse_unfinished_restore(view.leader()).await?;
+    let catalog = catalog::read(view.leader()).await?;
+    let with_rows = || catalog.tables.iter().filter(|table| table.kind == TableKind::Plain);
+    view.lock(with_rows().map(|table| &table.name)).await?;
+    let path = std::env::var("PATH").ok();
+    let pg_dump = PgDump::find(info.major(), options.pg_bin.as_deref(), path.as_deref()).await?;
+    if !pg_dump.is_safe() {
+        tracing::warn!(version = ?pg_dump.version, "this pg_dump lacks the fixes for CVE-2025-8714 and CVE-2025-8715");
+    }
+    let archive = pg_dump.schema(source, view.id()).await?;
+
+    let uploads = Arc::new(upload::Uploads::open(repository, options.level).await?);
+    let mut tables = Vec::new();
+    for table in with_rows() {
+        tables.push(extract::TableWork::new(view.leader(), &catalog, table).await?);
+    }
+    let total = tables.iter().map(extract::TableWork::estimated_bytes).sum();
+    progress.stage("copy", total);
+    let chunks = extract::copy_tables(&view, &tables, &uploads, options.jobs, progress).await?;
+    let data: Vec<TableData> = tables.iter().zip(chunks).map(|(work, chunks)| work.data(chunks)).collect();
+
+    progress.stage("large objects", 0);
+    let large_objects = large_objects::copy(view.leader(), &uploads).await?;
+
+    progress.stage("commit", 0);
+    let schema = commit::write_schema(repository, &id, archive).await?;
+    let manifest = Manifest {
+        version: VERSION,
+        repository: repository.id().to_owned(),
+        snapshot: id.clone(),
+        started_at,
+        finished_at: Timestamp::now(),
+        source: Source {
+            server_version: info.version,
+            database: info.database,
+            encoding: info.encoding,
+            collate: info.collate,
+            ctype: info.ctype,
+            locale_provider: info.locale_provider,
+            collation_version: info.collation_version,
+        },
+        ledger_head,
+        schema,
+        tables: data,
+        sequences: catalog::sequences(view.leader()).await?,
+        large_objects,
+        extensions: facts::extensions(view.leader()).await?,
+        populated_views: facts::populated_views(view.leader()).await?,
+        roles: facts::roles_in_use(view.leader()).await?,
+        tablespaces: facts::tablespaces_in_use(view.leader()).await?,
+        catalog,
+    };
+    commit::write_manifest(repository, &manifest).await?;
+    let upload::Totals { new_bytes, reused } = uploads.totals();
+    Ok(SnapshotStats {
+        tables: manifest.tables.len(),
+        rows: manifest.tables.iter().map(TableData::rows).sum(),
+        chunks: manifest.all_chunks().count(),
+        reused_chunks: reused,
+        plain_bytes: manifest.all_chunks().map(|chunk| chunk.plain_len).sum(),
+        new_bytes,
+        snapshot: id,
+        seconds: clock.elapsed().as_secs_f64(),
+    })
+}
+
+/// A target that was not cut over may hold rows of people whose erasure came late: it must not become a backup.
+async fn refuse_unfinished_restore(server: &Server) -> Result<(), Error> {
+    let sql = "SELECT to_regclass('lethe.restore') IS NOT NULL";
+    let row = server.client().query_one(sql, &[]).await;
+    match row {
+        Ok(row) if row.get::<_, bool>(0) => Err(Error::SourceNotReady),
+        Ok(_) => Ok(()),
+        Err(cause) => Err(lethe_postgres::Error::Server {
+            stage: "look at",
+            object: server.settings().to_string(),
+            cause: cause.into(),
+        }
+        .into()),
+    }
+}

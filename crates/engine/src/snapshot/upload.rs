@@ -1,0 +1,104 @@
+//! Chunks into the store, each content once.
+//!
+//! A chunk is named again, instead of being uploaded, if the newest complete snapshot names it: that snapshot expires
+//! last, so no pruner can take the chunk away before this snapshot's manifest names it too.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use lethe_format::ids::{Digest, SnapshotId};
+use lethe_format::layout;
+use lethe_format::manifest::{Chunk, ChunkIndex};
+use lethe_store::ObjectName;
+
+use super::encode;
+use crate::{Error, NamingKey, Repository, objects};
+
+#[derive(Debug)]
+pub(super) struct Uploads {
+    repository: Repository,
+    naming_key: NamingKey,
+    level: i32,
+    /// Chunks of the newest snapshot, and those of this one.
+    known: Mutex<HashMap<Digest, Chunk>>,
+    totals: Mutex<Totals>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub new_bytes: u64,
+    pub reused: usize,
+}
+
+impl Uploads {
+    pub(super) async fn open(repository: &Repository, level: i32) -> Result<Self, Error> {
+        let naming_key = repository.naming_key()?.clone();
+        let known = match newest_snapshot(repository).await? {
+            Some(id) => chunks_of(repository, &id, &naming_key).await?,
+            None => HashMap::new(),
+        };
+        Ok(Self { repository: repository.clone(), naming_key, level, known: Mutex::new(known), totals: Mutex::default() })
+    }
+
+    /// Makes sure that the content is stored, and returns its chunk.
+    pub(super) async fn store(&self, plain: Bytes, rows: u64) -> Result<Chunk, Error> {
+        let key = self.naming_key.clone();
+        let to_name = plain.clone();
+        let name = objects::off_runtime(move || Ok(encode::name(&key, &to_name))).await?;
+        if let Some(chunk) = lock(&self.known).get(&name) {
+            lock(&self.totals).reused += 1;
+            return Ok(chunk.clone());
+        }
+        let (recipients, level) = (self.repository.recipients().to_vec(), self.level);
+        let encoded = move || encode::encode(&recipients, name, &plain, rows, level);
+        let (chunk, bytes) = objects::off_runtime(encoded).await?;
+        let object = ObjectName::new(layout::chunk(&chunk.name, &chunk.upload))?;
+        self.repository.store().put(&object, bytes).await?;
+        lock(&self.totals).new_bytes += chunk.stored.len;
+        lock(&self.known).insert(name, chunk.clone());
+        Ok(chunk)
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        *lock(&self.totals)
+    }
+}
+
+/// A panic while the lock was held cannot have left either map half-changed.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn newest_snapshot(repository: &Repository) -> Result<Option<SnapshotId>, Error> {
+    let mut newest = None;
+    let mut objects = repository.store().list(layout::SNAPSHOTS).await?;
+    while let Some(info) = objects.try_next().await? {
+        newest = newest.max(layout::snapshot_of_manifest(info.name.as_str()));
+    }
+    Ok(newest)
+}
+
+/// An index that is missing or not ours costs space, not correctness: then everything is uploaded.
+async fn chunks_of(repository: &Repository, id: &SnapshotId, key: &NamingKey) -> Result<HashMap<Digest, Chunk>, Error> {
+    let name = layout::chunk_index(id);
+    let Some(bytes) = objects::get_if_there(repository.store().as_ref(), &name, objects::DOCUMENT_LIMIT).await? else {
+        tracing::warn!(snapshot = %id, "its chunk index is missing; nothing is shared with it");
+        return Ok(HashMap::new());
+    };
+    match ChunkIndex::from_bytes(&bytes, key.as_bytes()) {
+        Ok(index) if index.snapshot == *id => {
+            Ok(index.chunks.into_iter().map(|chunk| (chunk.name, chunk)).collect())
+        }
+        Ok(_) => {
+            tracing::warn!(snapshot = %id, "its chunk index belongs to another snapshot; nothing is shared with it");
+            Ok(HashMap::new())
+        }
+        Err(problem) => {
+            tracing::warn!(snapshot = %id, %problem, "its chunk index cannot be used; nothing is shared with it");
+            Ok(HashMap::new())
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The whole program against real servers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests say what they expect")]
+
+/// A database that nobody here made: a music shop with customers, employees and invoices.
+mod shop;

@@ -1,0 +1,11 @@
+//! What the whole-program tests share: a repository beside a source, an oracle, and the comparison of two databases.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test helper that cannot do its work must end the test with a message"
+)]
+
+pub mod compare;
+pub mod oracle;
+pub mod world;

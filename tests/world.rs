@@ -1,0 +1,103 @@
+//! One server with a source database, a repository in a temporary directory, and the flows as a test calls them.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use lethe_engine::ledger::{self, LastSeen, NewEntry};
+use lethe_engine::progress::Progress;
+use lethe_engine::restore::{self, RestoreOptions, RestoreReport, Wanted};
+use lethe_engine::snapshot::{self, SnapshotOptions, SnapshotStats};
+use lethe_engine::{Error, Identities, Keys, NamingKey, Repository};
+use lethe_format::catalog::QualifiedName;
+use lethe_format::ledger::{Keys as TombstoneKeys, Kind, SubjectRef};
+use lethe_postgres::ConnectionSettings;
+use lethe_store::{DirectoryStore, ObjectStore};
+use lethe_testkit::pg::PgServer;
+use tempfile::TempDir;
+
+#[derive(Debug)]
+pub struct World {
+    pub server: PgServer,
+    pub folder: TempDir,
+    pub repository: Repository,
+}
+
+impl World {
+    /// A server of the first listed version with an empty database `source`.
+    pub async fn new() -> Self {
+        Self::on(PgServer::start(lethe_testkit::pg::bin_dir())).await
+    }
+
+    pub async fn on(server: PgServer) -> Self {
+        server.create_database("source");
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = DirectoryStore::open(folder.path().join("store")).expect("a store");
+        let repository = Self::repository(Arc::new(store)).await;
+        Self { server, folder, repository }
+    }
+
+    /// A new repository with all its keys at hand.
+    pub async fn repository(store: Arc<dyn ObjectStore>) -> Repository {
+        let identities = Identities::generate();
+        let naming_key = NamingKey::from_bytes(rand::random());
+        let recipients = identities.recipients();
+        Repository::create(store.clone(), recipients, &naming_key, Timestamp::now()).await.expect("create");
+        let keys = Keys { identities: Some(identities), naming_key: None };
+        Repository::open(store, &keys).await.expect("open")
+    }
+
+    pub fn settings(server: &PgServer, database: &str) -> ConnectionSettings {
+        ConnectionSettings::parse(&server.url(database), &|_| None).expect("settings")
+    }
+
+    pub async fn snapshot(&self) -> Result<SnapshotStats, Error> {
+        let options = SnapshotOptions { jobs: 3, level: 1, pg_bin: Some(self.server.bin().to_owned()) };
+        snapshot::take(&self.repository, &Self::settings(&self.server, "source"), &options, &Progress::default()).await
+    }
+
+    /// Puts keys in text form on the ledger; a single integer column's as integers.
+    pub async fn erase(&self, schema: &str, table: &str, columns: Option<&[&str]>, keys: TombstoneKeys) {
+        let subject = SubjectRef {
+            name: None,
+            table: QualifiedName::new(schema, table),
+            columns: columns.map(|columns| columns.iter().map(|column| (*column).to_owned()).collect()),
+        };
+        let entry = NewEntry { kind: Kind::Erased, subject: Some(subject), keys: Some(keys), request: None, snapshot: None };
+        ledger::append(&self.repository, entry, None, Timestamp::now()).await.expect("append");
+    }
+
+    pub async fn erase_integers(&self, table: &str, ids: impl IntoIterator<Item = i64>) {
+        let keys = TombstoneKeys::Integers(ids.into_iter().map(i64::cast_unsigned).collect());
+        self.erase("public", table, None, keys).await;
+    }
+
+    /// Creates `database` on the server and restores the newest snapshot into it.
+    pub async fn restore(&self, server: &PgServer, database: &str) -> Result<RestoreReport, Error> {
+        server.create_database(database);
+        self.restore_into(server, database).await
+    }
+
+    pub async fn restore_into(&self, server: &PgServer, database: &str) -> Result<RestoreReport, Error> {
+        let progress = Progress::default();
+        let prepared = restore::prepare(
+            &self.repository,
+            &Self::settings(server, database),
+            Self::options(),
+            LastSeen::new(&self.folder.path().join("state"), self.repository.id()),
+            &progress,
+        )
+        .await?;
+        prepared.run(&progress).await
+    }
+
+    pub fn options() -> RestoreOptions {
+        RestoreOptions {
+            snapshot: Wanted::Latest,
+            jobs: 3,
+            memory: 256 << 20,
+            no_owner: false,
+            no_acl: false,
+            role: None,
+        }
+    }
+}
