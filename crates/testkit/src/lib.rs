@@ -1,1 +1,11 @@
+//! What the tests of all crates share: private PostgreSQL servers and an S3 server inside the test process.
+//!
+//! A test whose server is missing fails loudly; nothing here skips anything.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test helper that cannot do its work must end the test with a message"
+)]
 
+pub mod pg;
