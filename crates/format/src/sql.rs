@@ -63,96 +63,102 @@ pub struct TableRefError {
 /// # Errors
 /// What is wrong, and where.
 pub fn parse_table_ref(text: &str) -> Result<TableRef, TableRefError> {
-    let mut parser = Parser { chars: text.chars().collect(), next: 0 };
-    parser.table_ref().map_err(|problem| TableRefError {
+    let mut names = NameReader::new(text);
+    table_ref(&mut names).map_err(|problem| TableRefError {
         text: text.to_owned(),
         problem,
-        position: parser.next + 1,
+        position: text.chars().count() - names.rest.chars().count() + 1,
     })
 }
 
-struct Parser {
-    chars: Vec<char>,
-    next: usize,
+fn table_ref(names: &mut NameReader<'_>) -> Result<TableRef, &'static str> {
+    let (schema, table) = names.qualified_name()?;
+    let mut columns = None;
+    if names.eat('(') {
+        let mut list = vec![names.name()?];
+        while names.eat(',') {
+            list.push(names.name()?);
+        }
+        if !names.eat(')') {
+            return Err("a closing parenthesis is missing");
+        }
+        columns = Some(list);
+    }
+    if names.rest.is_empty() {
+        Ok(TableRef { schema, table, columns })
+    } else {
+        Err("there is more than a name")
+    }
 }
 
-impl Parser {
-    fn table_ref(&mut self) -> Result<TableRef, &'static str> {
-        let first = self.identifier()?;
-        let (schema, table) = if self.eat('.') { (Some(first), self.identifier()?) } else { (None, first) };
-        let mut columns = None;
-        if self.eat('(') {
-            let mut names = vec![self.identifier()?];
-            while self.eat(',') {
-                names.push(self.identifier()?);
-            }
-            if !self.eat(')') {
-                return Err("a closing parenthesis is missing");
-            }
-            columns = Some(names);
+/// Takes names and key words off the beginning of SQL text; what a method does not find, it leaves there.
+pub(crate) struct NameReader<'a> {
+    rest: &'a str,
+}
+
+impl<'a> NameReader<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { rest: text }
+    }
+
+    /// `name` or `schema.name`.
+    pub(crate) fn qualified_name(&mut self) -> Result<(Option<String>, String), &'static str> {
+        let first = self.name()?;
+        Ok(if self.eat('.') { (Some(first), self.name()?) } else { (None, first) })
+    }
+
+    /// A key word in capitals, as `pg_dump` writes them; true if it was there.
+    pub(crate) fn word(&mut self, word: &str) -> bool {
+        self.skip_blanks();
+        let found = self.rest.strip_prefix(word).filter(|rest| !rest.starts_with(|c| in_name(c, false)));
+        self.rest = found.unwrap_or(self.rest);
+        found.is_some()
+    }
+
+    pub(crate) fn name(&mut self) -> Result<String, &'static str> {
+        self.skip_blanks();
+        if let Some(quoted) = self.rest.strip_prefix('"') {
+            self.rest = quoted;
+            return self.quoted();
         }
-        if self.next < self.chars.len() {
-            return Err("there is more than a name");
+        let plain = self.rest.starts_with(|c| in_name(c, true));
+        let end = self.rest.find(|c| !in_name(c, false)).unwrap_or(self.rest.len());
+        let (name, rest) = self.rest.split_at(if plain { end } else { 0 });
+        self.rest = rest;
+        if name.is_empty() { Err("a name is missing") } else { Ok(name.to_ascii_lowercase()) }
+    }
+
+    fn quoted(&mut self) -> Result<String, &'static str> {
+        let mut name = String::new();
+        while let Some(c) = self.rest.chars().next() {
+            if c == '\0' {
+                return Err("a name cannot hold a zero byte");
+            }
+            self.rest = &self.rest[c.len_utf8()..];
+            match (c, self.rest.strip_prefix('"')) {
+                ('"', Some(rest)) => self.rest = rest,
+                ('"', None) if name.is_empty() => return Err("a name is empty"),
+                ('"', None) => return Ok(name),
+                _ => {}
+            }
+            name.push(c);
         }
-        Ok(TableRef { schema, table, columns })
+        Err("a closing quote is missing")
     }
 
     fn eat(&mut self, wanted: char) -> bool {
         self.skip_blanks();
-        let found = self.chars.get(self.next) == Some(&wanted);
-        if found {
-            self.next += 1;
-        }
+        let found = self.rest.strip_prefix(wanted);
+        self.rest = found.unwrap_or(self.rest);
         self.skip_blanks();
-        found
+        found.is_some()
     }
 
     fn skip_blanks(&mut self) {
-        while self.chars.get(self.next).is_some_and(|c| " \t\n\r\x0b\x0c".contains(*c)) {
-            self.next += 1;
-        }
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
     }
+}
 
-    fn identifier(&mut self) -> Result<String, &'static str> {
-        self.skip_blanks();
-        if self.chars.get(self.next) == Some(&'"') {
-            return self.quoted();
-        }
-        let start = self.next;
-        while let Some(c) = self.chars.get(self.next) {
-            let first = c.is_ascii_alphabetic() || *c == '_' || !c.is_ascii();
-            let allowed = first || (self.next > start && (c.is_ascii_digit() || *c == '$'));
-            if !allowed {
-                break;
-            }
-            self.next += 1;
-        }
-        if start == self.next {
-            return Err("a name is missing");
-        }
-        Ok(self.chars[start..self.next].iter().map(|c| c.to_ascii_lowercase()).collect())
-    }
-
-    fn quoted(&mut self) -> Result<String, &'static str> {
-        self.next += 1;
-        let mut name = String::new();
-        loop {
-            match (self.chars.get(self.next), self.chars.get(self.next + 1)) {
-                (Some('"'), Some('"')) => {
-                    name.push('"');
-                    self.next += 2;
-                }
-                (Some('"'), _) => {
-                    self.next += 1;
-                    return if name.is_empty() { Err("a name is empty") } else { Ok(name) };
-                }
-                (Some('\0'), _) => return Err("a name cannot hold a zero byte"),
-                (Some(c), _) => {
-                    name.push(*c);
-                    self.next += 1;
-                }
-                (None, _) => return Err("a closing quote is missing"),
-            }
-        }
-    }
+fn in_name(c: char, first: bool) -> bool {
+    c.is_ascii_alphabetic() || c == '_' || !c.is_ascii() || (!first && (c.is_ascii_digit() || c == '$'))
 }

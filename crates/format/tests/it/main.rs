@@ -6,9 +6,15 @@
     reason = "a test that cannot go on must fail with a message"
 )]
 
+/// Golden archives of every version, and broken ones named after their defect.
+mod archive;
+/// Archives written by the test itself, byte by byte.
+mod archive_bytes;
 /// Rows in binary form: round trips, any slicing of the stream, garbage.
 mod copy_binary;
 /// Rows in text form: the same, and escapes.
 mod copy_text;
+/// The statements that golden archives turn into, and their order.
+mod ddl;
 /// Names, literals and the notation of subjects.
 mod sql;
