@@ -16,7 +16,15 @@ pub fn assert_same_rows(one: (&PgServer, &str), other: (&PgServer, &str)) {
     let only = |x: &std::collections::BTreeSet<String>, y: &std::collections::BTreeSet<String>| {
         x.difference(y).take(10).map(|line| format!("  {line}\n")).collect::<String>()
     };
-    panic!("{} and {} differ\nonly in {}:\n{}only in {}:\n{}", one.1, other.1, one.1, only(&a, &b), other.1, only(&b, &a));
+    panic!(
+        "{} and {} differ\nonly in {}:\n{}only in {}:\n{}",
+        one.1,
+        other.1,
+        one.1,
+        only(&a, &b),
+        other.1,
+        only(&b, &a)
+    );
 }
 
 fn rows(server: &PgServer, database: &str) -> String {
@@ -26,7 +34,8 @@ fn rows(server: &PgServer, database: &str) -> String {
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1",
     );
-    let mut script = String::from("SET extra_float_digits = 3; SET timezone = 'UTC'; SET bytea_output = 'hex';\n");
+    let mut script =
+        String::from("SET extra_float_digits = 3; SET timezone = 'UTC'; SET bytea_output = 'hex';\n");
     for table in tables.lines() {
         let label = table.replace('\'', "''");
         // Long rows by their hash: the test only asks whether they are the same.
@@ -46,17 +55,34 @@ pub fn assert_same_schema(one: (&PgServer, &str), other: (&PgServer, &str)) {
     let (first, second) = (schema(one.0, one.1), schema(other.0, other.1));
     let differing: Vec<String> = {
         let count = |lines: &[String], line: &String| lines.iter().filter(|known| *known == line).count();
-        let missing = first.iter().filter(|line| count(&first, line) > count(&second, line)).map(|line| format!("- {line}"));
-        let added = second.iter().filter(|line| count(&second, line) > count(&first, line)).map(|line| format!("+ {line}"));
+        let missing = first
+            .iter()
+            .filter(|line| count(&first, line) > count(&second, line))
+            .map(|line| format!("- {line}"));
+        let added = second
+            .iter()
+            .filter(|line| count(&second, line) > count(&first, line))
+            .map(|line| format!("+ {line}"));
         missing.chain(added).take(30).collect()
     };
-    assert!(differing.is_empty(), "the schemas of {} and {} differ:\n{}", one.1, other.1, differing.join("\n"));
+    assert!(
+        differing.is_empty(),
+        "the schemas of {} and {} differ:\n{}",
+        one.1,
+        other.1,
+        differing.join("\n")
+    );
 }
 
 fn schema(server: &PgServer, database: &str) -> Vec<String> {
     let dump = server.run_tool("pg_dump", &["--schema-only", "-d", database]);
     let text = String::from_utf8(dump).expect("UTF-8");
-    let about_run = |line: &&str| line.starts_with("--") || line.starts_with("\\restrict") || line.starts_with("\\unrestrict") || line.is_empty();
+    let about_run = |line: &&str| {
+        line.starts_with("--")
+            || line.starts_with("\\restrict")
+            || line.starts_with("\\unrestrict")
+            || line.is_empty()
+    };
     text.lines().filter(|line| !about_run(line)).map(str::to_owned).collect()
 }
 

@@ -52,7 +52,13 @@ impl World {
 
     pub async fn snapshot(&self) -> Result<SnapshotStats, Error> {
         let options = SnapshotOptions { jobs: 3, level: 1, pg_bin: Some(self.server.bin().to_owned()) };
-        snapshot::take(&self.repository, &Self::settings(&self.server, "source"), &options, &Progress::default()).await
+        snapshot::take(
+            &self.repository,
+            &Self::settings(&self.server, "source"),
+            &options,
+            &Progress::default(),
+        )
+        .await
     }
 
     /// Puts keys in text form on the ledger; a single integer column's as integers.
@@ -62,7 +68,13 @@ impl World {
             table: QualifiedName::new(schema, table),
             columns: columns.map(|columns| columns.iter().map(|column| (*column).to_owned()).collect()),
         };
-        let entry = NewEntry { kind: Kind::Erased, subject: Some(subject), keys: Some(keys), request: None, snapshot: None };
+        let entry = NewEntry {
+            kind: Kind::Erased,
+            subject: Some(subject),
+            keys: Some(keys),
+            request: None,
+            snapshot: None,
+        };
         ledger::append(&self.repository, entry, None, Timestamp::now()).await.expect("append");
     }
 

@@ -38,7 +38,10 @@ async fn erased_customers_and_an_employee_are_gone_with_all_that_was_theirs() {
     assert_eq!(report.rows.read, report.rows.loaded + report.rows.dropped);
     assert!(report.rows.dropped > 100);
     // An id that was erased is never given out again.
-    assert_eq!(sequences(&world.server, "source").replace("customer_id_seq|2000", "customer_id_seq|1000000"), sequences(&world.server, "restored"));
+    assert_eq!(
+        sequences(&world.server, "source").replace("customer_id_seq|2000", "customer_id_seq|1000000"),
+        sequences(&world.server, "restored")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +50,11 @@ async fn nobody_erased_means_everything_comes_back() {
     world.server.sql("source", SHOP);
     world.snapshot().await.expect("snapshot");
     let again = world.snapshot().await.expect("snapshot");
-    assert_eq!((again.new_bytes, again.reused_chunks), (0, again.chunks), "an unchanged chunk is not uploaded twice");
+    assert_eq!(
+        (again.new_bytes, again.reused_chunks),
+        (0, again.chunks),
+        "an unchanged chunk is not uploaded twice"
+    );
     world.restore(&world.server, "restored").await.expect("restore");
     assert_same_rows((&world.server, "source"), (&world.server, "restored"));
     assert_same_schema((&world.server, "source"), (&world.server, "restored"));

@@ -9,8 +9,9 @@ use crate::Error;
 /// Encrypts bytes to all recipients. Takes processor time in proportion to their number; call it off the runtime.
 pub(crate) fn encrypt(recipients: &[Recipient], plain: &[u8]) -> Result<Vec<u8>, Error> {
     let failed = |problem: String| Error::Keys { what: "encrypt".to_owned(), problem, hint: None };
-    let encryptor = age::Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as &dyn age::Recipient))
-        .map_err(|error| failed(error.to_string()))?;
+    let encryptor =
+        age::Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as &dyn age::Recipient))
+            .map_err(|error| failed(error.to_string()))?;
     // 16 bytes of tag for each 64 KiB, and a header.
     let mut sealed = Vec::with_capacity(plain.len() + plain.len() / 4096 + 1024);
     let mut writer = encryptor.wrap_output(&mut sealed).map_err(|error| failed(error.to_string()))?;

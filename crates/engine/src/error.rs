@@ -100,7 +100,9 @@ impl Error {
             Self::Refused(_) => ExitCode::Refused,
             Self::Ledger { .. } => ExitCode::Ledger,
             Self::Damaged { .. } | Self::Format { .. } | Self::Filter { .. } => ExitCode::Damaged,
-            Self::Store(lethe_store::Error::NotFound { .. } | lethe_store::Error::WrongLength { .. }) => ExitCode::Damaged,
+            Self::Store(lethe_store::Error::NotFound { .. } | lethe_store::Error::WrongLength { .. }) => {
+                ExitCode::Damaged
+            }
             Self::Verification { .. } | Self::Counts { .. } => ExitCode::Verification,
             Self::LateErasures { .. } => ExitCode::Interrupted,
             Self::Store(lethe_store::Error::InvalidUrl { .. }) => ExitCode::Usage,
@@ -123,11 +125,17 @@ impl Error {
             Self::Ledger { .. } => {
                 "nothing was written. Do not create a new ledger: it would forget who was erased. Find out who changed the store"
             }
-            Self::Damaged { .. } => "nothing of it was loaded; take another snapshot with --snapshot, and check the store",
+            Self::Damaged { .. } => {
+                "nothing of it was loaded; take another snapshot with --snapshot, and check the store"
+            }
             Self::NoSnapshot { .. } => "list them with lethe snapshots",
-            Self::LateErasures { .. } => "the target was not opened; drop and create the database, then run the restore again",
+            Self::LateErasures { .. } => {
+                "the target was not opened; drop and create the database, then run the restore again"
+            }
             Self::SourceNotReady => "finish the restore first: it may still hold people who were erased",
-            Self::Counts { .. } => "the target was not opened; drop and create the database, then run the restore again",
+            Self::Counts { .. } => {
+                "the target was not opened; drop and create the database, then run the restore again"
+            }
             _ => return None,
         };
         Some(text.to_owned())

@@ -103,7 +103,11 @@ impl Identities {
     pub fn to_text(&self, created: jiff::Timestamp) -> String {
         let mut text = format!("# created: {created}\n");
         for identity in &self.0 {
-            text.push_str(&format!("# public key: {}\n{}\n", identity.to_public(), identity.to_string().expose_secret()));
+            text.push_str(&format!(
+                "# public key: {}\n{}\n",
+                identity.to_public(),
+                identity.to_string().expose_secret()
+            ));
         }
         text
     }
@@ -119,7 +123,8 @@ pub struct Keys {
 /// Creates a file that only its owner can read, and makes it durable. An existing file is never replaced.
 pub fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
     let failed = |cause| Error::LocalFile { path: path.display().to_string(), cause };
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
 

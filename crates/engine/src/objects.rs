@@ -13,7 +13,11 @@ pub(crate) async fn get(store: &dyn ObjectStore, name: &str, limit: u64) -> Resu
     Ok(store.get(&ObjectName::new(name)?).await?.read_to_bytes(limit).await?)
 }
 
-pub(crate) async fn get_if_there(store: &dyn ObjectStore, name: &str, limit: u64) -> Result<Option<Bytes>, Error> {
+pub(crate) async fn get_if_there(
+    store: &dyn ObjectStore,
+    name: &str,
+    limit: u64,
+) -> Result<Option<Bytes>, Error> {
     match get(store, name, limit).await {
         Ok(bytes) => Ok(Some(bytes)),
         Err(Error::Store(lethe_store::Error::NotFound { .. })) => Ok(None),
@@ -24,7 +28,10 @@ pub(crate) async fn get_if_there(store: &dyn ObjectStore, name: &str, limit: u64
 /// Checks stored bytes against what the manifest says of them.
 pub(crate) fn check_stored(object: &str, bytes: &[u8], expected: &StoredObject) -> Result<(), Error> {
     if bytes.len() as u64 != expected.len {
-        return Err(Error::damaged(object, format!("it has {} bytes, {} were stored", bytes.len(), expected.len)));
+        return Err(Error::damaged(
+            object,
+            format!("it has {} bytes, {} were stored", bytes.len(), expected.len),
+        ));
     }
     if lethe_format::ids::Digest::of(bytes) != expected.hash {
         return Err(Error::damaged(object, "its bytes are not the ones that were stored"));
@@ -33,18 +40,33 @@ pub(crate) fn check_stored(object: &str, bytes: &[u8], expected: &StoredObject) 
 }
 
 /// Compresses (zstd) and encrypts (age).
-pub(crate) fn seal(recipients: &[age::x25519::Recipient], plain: &[u8], level: i32) -> Result<Vec<u8>, Error> {
-    let compressed = zstd::bulk::compress(plain, level).map_err(|cause| Error::Worker(format!("compress: {cause}")))?;
+pub(crate) fn seal(
+    recipients: &[age::x25519::Recipient],
+    plain: &[u8],
+    level: i32,
+) -> Result<Vec<u8>, Error> {
+    let compressed =
+        zstd::bulk::compress(plain, level).map_err(|cause| Error::Worker(format!("compress: {cause}")))?;
     age_file::encrypt(recipients, &compressed)
 }
 
 /// Decrypts and decompresses to exactly `plain_len` bytes; what would become longer is refused, not produced.
-pub(crate) fn unseal(identities: &Identities, sealed: &[u8], plain_len: u64, object: &str) -> Result<Vec<u8>, Error> {
+pub(crate) fn unseal(
+    identities: &Identities,
+    sealed: &[u8],
+    plain_len: u64,
+    object: &str,
+) -> Result<Vec<u8>, Error> {
     let compressed = age_file::decrypt(&identities.0, sealed, object)?;
     let damaged = |_| Error::damaged(object, "it does not decompress to the length that the manifest states");
-    let len = usize::try_from(plain_len).map_err(|_| Error::damaged(object, "it is longer than memory can hold"))?;
+    let len = usize::try_from(plain_len)
+        .map_err(|_| Error::damaged(object, "it is longer than memory can hold"))?;
     let plain = zstd::bulk::decompress(&compressed, len).map_err(damaged)?;
-    if plain.len() == len { Ok(plain) } else { Err(Error::damaged(object, "it is shorter than the manifest states")) }
+    if plain.len() == len {
+        Ok(plain)
+    } else {
+        Err(Error::damaged(object, "it is shorter than the manifest states"))
+    }
 }
 
 /// Runs work that is heavy on the processor where it does not hold up the runtime.

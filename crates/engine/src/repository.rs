@@ -11,8 +11,8 @@ use age::x25519::Recipient;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
-use lethe_format::repository::{Repository as Document, VERSION};
 use lethe_format::layout;
+use lethe_format::repository::{Repository as Document, VERSION};
 use lethe_store::{ObjectName, ObjectStore};
 
 use crate::{Error, Identities, Keys, NamingKey, ledger, objects};
@@ -38,7 +38,7 @@ impl Repository {
         naming_key: &NamingKey,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        refuse_if_not_empty(store.as_ref()).await?;
+        Self::refuse_if_not_empty(store.as_ref()).await?;
         let id = hex::encode(rand::random::<[u8; 16]>());
         lethe_store::probe_put_if_absent(store.as_ref(), &id).await?;
         ledger::write_genesis(store.as_ref(), &id, now).await?;
@@ -59,8 +59,10 @@ impl Repository {
         let bytes = objects::get_if_there(store.as_ref(), layout::REPOSITORY, 1 << 20).await?;
         let bytes = bytes.ok_or_else(|| Error::NoRepository { store: store.url() })?;
         let document = Document::from_json(&bytes).map_err(Error::format(layout::REPOSITORY))?;
-        let recipients: Result<Vec<Recipient>, _> = document.recipients.iter().map(|text| text.parse()).collect();
-        let recipients = recipients.map_err(|_| Error::damaged(layout::REPOSITORY, "a recipient is no age recipient"))?;
+        let recipients: Result<Vec<Recipient>, _> =
+            document.recipients.iter().map(|text| text.parse()).collect();
+        let recipients =
+            recipients.map_err(|_| Error::damaged(layout::REPOSITORY, "a recipient is no age recipient"))?;
         if recipients.is_empty() {
             return Err(Error::damaged(layout::REPOSITORY, "it names no recipient"));
         }
@@ -70,6 +72,16 @@ impl Repository {
             (None, None) => None,
         };
         Ok(Self { store, id: document.id, recipients, identities: keys.identities.clone(), naming_key })
+    }
+
+    /// # Errors
+    /// [`Error::NotEmpty`] with the first thing that was found.
+    pub async fn refuse_if_not_empty(store: &dyn ObjectStore) -> Result<(), Error> {
+        let found = store.list("").await?.next().await.transpose()?;
+        match found {
+            None => Ok(()),
+            Some(info) => Err(Error::NotEmpty { store: store.url(), found: info.name.to_string() }),
+        }
     }
 
     #[must_use]
@@ -96,7 +108,9 @@ impl Repository {
         self.identities.as_ref().ok_or_else(|| Error::Keys {
             what: "reading stored data".to_owned(),
             problem: "needs an identity".to_owned(),
-            hint: Some("set identity_file or identity_command in lethe.toml, or LETHE_IDENTITY_FILE".to_owned()),
+            hint: Some(
+                "set identity_file or identity_command in lethe.toml, or LETHE_IDENTITY_FILE".to_owned(),
+            ),
         })
     }
 
@@ -106,13 +120,5 @@ impl Repository {
             problem: "needs the repository's naming key".to_owned(),
             hint: Some("set naming_key_file in lethe.toml, or LETHE_NAMING_KEY_FILE".to_owned()),
         })
-    }
-}
-
-async fn refuse_if_not_empty(store: &dyn ObjectStore) -> Result<(), Error> {
-    let found = store.list("").await?.next().await.transpose()?;
-    match found {
-        None => Ok(()),
-        Some(info) => Err(Error::NotEmpty { store: store.url(), found: info.name.to_string() }),
     }
 }

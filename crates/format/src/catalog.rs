@@ -85,7 +85,8 @@ impl fmt::Display for QualifiedName {
 pub fn display_ident(name: &str) -> String {
     let mut bytes = name.bytes();
     let plain_start = bytes.next().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    let plain = plain_start && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let plain =
+        plain_start && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     if plain { name.to_owned() } else { quote_ident(name) }
 }
 

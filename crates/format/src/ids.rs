@@ -49,7 +49,10 @@ impl FromStr for Digest {
         let mut bytes = [0; 32];
         let lower = text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
         if !lower || hex::decode_to_slice(text, &mut bytes).is_err() {
-            return Err(Error::InvalidId { expected: "a 256-bit lower-case hexadecimal value", text: shorten(text) });
+            return Err(Error::InvalidId {
+                expected: "a 256-bit lower-case hexadecimal value",
+                text: shorten(text),
+            });
         }
         Ok(Self(bytes))
     }
@@ -106,7 +109,11 @@ impl FromStr for SnapshotId {
                 b'x' => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
                 literal => byte == *literal,
             });
-        if fits { Ok(Self(text.to_owned())) } else { Err(Error::InvalidId { expected: "a snapshot id", text: shorten(text) }) }
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Error::InvalidId { expected: "a snapshot id", text: shorten(text) })
+        }
     }
 }
 
@@ -121,6 +128,41 @@ impl TryFrom<String> for SnapshotId {
 impl From<SnapshotId> for String {
     fn from(id: SnapshotId) -> Self {
         id.0
+    }
+}
+
+/// 64 random bits that tell one upload of a chunk from another, so that no stored object is ever overwritten.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UploadId([u8; 8]);
+
+impl UploadId {
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl TryFrom<String> for UploadId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        let mut bytes = [0; 8];
+        hex::decode_to_slice(&text, &mut bytes)
+            .map_err(|_| Error::InvalidId { expected: "a 64-bit hexadecimal value", text: shorten(&text) })?;
+        Ok(Self(bytes))
+    }
+}
+
+impl From<UploadId> for String {
+    fn from(id: UploadId) -> Self {
+        id.to_string()
     }
 }
 
@@ -141,7 +183,9 @@ mod tests {
         let id = SnapshotId::new(at, 0xff6f_3a1c);
         assert_eq!(id.as_str(), "20261123T114905Z-6f3a1c");
         assert_eq!(id.as_str().parse::<SnapshotId>().expect("parses"), id);
-        for wrong in ["", "latest", "20261123T114905Z-6F3A1C", "20261123T114905Z-6f3a1c0", "../61123T114905Z-6f3a1c"] {
+        for wrong in
+            ["", "latest", "20261123T114905Z-6F3A1C", "20261123T114905Z-6f3a1c0", "../61123T114905Z-6f3a1c"]
+        {
             assert!(wrong.parse::<SnapshotId>().is_err(), "{wrong}");
         }
     }

@@ -3,11 +3,12 @@
 //! Names are built from typed ids and never taken from a stored document, so that no manifest can point outside the
 //! repository.
 
-use crate::ids::{Digest, SnapshotId};
+use crate::ids::{Digest, SnapshotId, UploadId};
 use crate::ledger::{BodyId, Seq};
 
 pub const REPOSITORY: &str = "repository.json";
 pub const SNAPSHOTS: &str = "snapshots/";
+pub const CHUNKS: &str = "chunks/";
 pub const LEDGER: &str = "ledger/";
 
 #[must_use]
@@ -26,10 +27,13 @@ pub fn chunk_index(id: &SnapshotId) -> String {
 }
 
 /// Chunks are spread over 256 folders, since a directory of millions of files is slow on most file systems.
+///
+/// The same content encrypted twice gives different bytes, and manifests hold the hash of the stored bytes. So each
+/// upload has a name of its own: writing a content again can never replace the bytes that an older manifest names.
 #[must_use]
-pub fn chunk(name: &Digest) -> String {
+pub fn chunk(name: &Digest, upload: &UploadId) -> String {
     let hex = name.to_string();
-    format!("chunks/{}/{hex}.zst.age", &hex[..2])
+    format!("{CHUNKS}{}/{hex}-{upload}.zst.age", &hex[..2])
 }
 
 #[must_use]
@@ -86,7 +90,13 @@ mod tests {
         let body: BodyId = "00112233445566778899aabbccddeeff".parse().expect("a body id");
         assert_eq!(ledger_object(&ledger_header(7)), LedgerObject::Header(7));
         assert_eq!(ledger_object(&ledger_body(7, &body)), LedgerObject::Body(7));
-        for foreign in ["ledger/7", "ledger/+0000000000000000007", "ledger/readme", "chunks/00", "ledger/00000000000000000007-x"] {
+        for foreign in [
+            "ledger/7",
+            "ledger/+0000000000000000007",
+            "ledger/readme",
+            "chunks/00",
+            "ledger/00000000000000000007-x",
+        ] {
             assert_eq!(ledger_object(foreign), LedgerObject::Foreign, "{foreign}");
         }
     }

@@ -167,8 +167,10 @@ impl FromStr for BodyId {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let mut bytes = [0; 16];
-        hex::decode_to_slice(text, &mut bytes)
-            .map_err(|_| Error::InvalidId { expected: "a 128-bit hexadecimal value", text: text.chars().take(40).collect() })?;
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| Error::InvalidId {
+            expected: "a 128-bit hexadecimal value",
+            text: text.chars().take(40).collect(),
+        })?;
         Ok(Self(bytes))
     }
 }
@@ -273,7 +275,9 @@ impl Body {
         let stored: StoredBody = serde_json::from_slice(bytes).map_err(|error| Error::json(BODY, &error))?;
         let keys = match (stored.integers, stored.tuples) {
             (Some(integers), None) => {
-                let bytes = BASE64.decode(integers).map_err(|_| Error::malformed(BODY, "its bitmap is not base64"))?;
+                let bytes = BASE64
+                    .decode(integers)
+                    .map_err(|_| Error::malformed(BODY, "its bitmap is not base64"))?;
                 let mut rest = bytes.as_slice();
                 let set = RoaringTreemap::deserialize_from(&mut rest)
                     .map_err(|_| Error::malformed(BODY, "its bitmap does not decode"))?;

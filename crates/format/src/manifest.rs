@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::catalog::{AttNum, Catalog, QualifiedName};
-use crate::ids::{Digest, Oid, SnapshotId};
+use crate::ids::{Digest, Oid, SnapshotId, UploadId};
 use crate::ledger::Head;
 use crate::repository::check_version;
 
@@ -58,10 +58,9 @@ impl Manifest {
 
     fn check_references(&self) -> Result<(), Error> {
         for data in &self.tables {
-            let table = self
-                .catalog
-                .table(data.table)
-                .ok_or_else(|| Error::malformed(DOCUMENT, format!("table {} is not in its catalog", data.table)))?;
+            let table = self.catalog.table(data.table).ok_or_else(|| {
+                Error::malformed(DOCUMENT, format!("table {} is not in its catalog", data.table))
+            })?;
             if let Some(column) = data.columns.iter().find(|column| table.column(**column).is_none()) {
                 return Err(Error::malformed(DOCUMENT, format!("{} has no column {column}", table.name)));
             }
@@ -69,7 +68,10 @@ impl Manifest {
         for key in &self.catalog.foreign_keys {
             let complete = [key.child, key.parent].iter().all(|oid| self.catalog.table(*oid).is_some());
             if !complete {
-                return Err(Error::malformed(DOCUMENT, format!("foreign key {:?} has a table that is not there", key.name)));
+                return Err(Error::malformed(
+                    DOCUMENT,
+                    format!("foreign key {:?} has a table that is not there", key.name),
+                ));
             }
         }
         Ok(())
@@ -139,6 +141,8 @@ pub enum CopyFormat {
 pub struct Chunk {
     /// BLAKE3 of the plain content, keyed with the repository's naming key.
     pub name: Digest,
+    /// Tells this upload from any other of the same content.
+    pub upload: UploadId,
     pub stored: StoredObject,
     /// Length of the plain content in bytes; the decompressor stops there.
     pub plain_len: u64,
@@ -229,7 +233,10 @@ impl ChunkIndex {
             .map_err(|_| Error::malformed(Self::DOCUMENT, "its first line is not a hash"))?;
         // blake3's comparison takes the same time wherever the difference is.
         if blake3::keyed_hash(naming_key, json) != claimed {
-            return Err(Error::malformed(Self::DOCUMENT, "it was not written with this repository's naming key"));
+            return Err(Error::malformed(
+                Self::DOCUMENT,
+                "it was not written with this repository's naming key",
+            ));
         }
         check_version(Self::DOCUMENT, json, VERSION)?;
         serde_json::from_slice(json).map_err(|error| Error::json(Self::DOCUMENT, &error))
@@ -247,6 +254,7 @@ mod tests {
             snapshot: "20261123T114905Z-6f3a1c".parse().expect("an id"),
             chunks: vec![Chunk {
                 name: Digest::of(b"a"),
+                upload: UploadId::from_bytes([1; 8]),
                 stored: StoredObject { hash: Digest::of(b"b"), len: 1 },
                 plain_len: 2,
                 rows: 3,

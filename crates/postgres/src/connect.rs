@@ -48,18 +48,28 @@ impl Server {
         config.application_name(purpose.application_name());
         let server = match settings.tls() {
             TlsMode::Local => Self::open(config.ssl_mode(SslMode::Disable), settings, NoTls).await?,
-            TlsMode::VerifyFull => Self::open(config.ssl_mode(SslMode::Require), settings, tls::connector(settings)?).await?,
+            TlsMode::VerifyFull => {
+                Self::open(config.ssl_mode(SslMode::Require), settings, tls::connector(settings)?).await?
+            }
         };
-        server.client.batch_execute(SESSION).await.map_err(Error::server("prepare the session of", settings))?;
+        server
+            .client
+            .batch_execute(SESSION)
+            .await
+            .map_err(Error::server("prepare the session of", settings))?;
         Ok(server)
     }
 
-    async fn open<T>(config: &tokio_postgres::Config, settings: &ConnectionSettings, tls: T) -> Result<Self, Error>
+    async fn open<T>(
+        config: &tokio_postgres::Config,
+        settings: &ConnectionSettings,
+        tls: T,
+    ) -> Result<Self, Error>
     where
         T: MakeTlsConnect<Socket>,
         T::Stream: Send + 'static,
     {
-        let failed = |cause| Error::Connect { server: settings.to_string(), cause: ServerError::from(cause) };
+        let failed = |cause| Error::Connect { server: settings.to_string(), cause: Box::new(ServerError::from(cause)) };
         let (client, connection) = config.connect(tls).await.map_err(failed)?;
         let connection = tokio::spawn(async move {
             // Whoever waits for an answer gets the error; here there is nobody to tell.

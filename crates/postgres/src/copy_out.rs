@@ -32,7 +32,12 @@ impl CopyOut {
     /// Starts copying the stored columns of the rows in a range.
     ///
     /// The range is a condition on `ctid`, which PostgreSQL 14 and later turn into a TID range scan.
-    pub async fn start(server: &Server, table: &Table, range: BlockRange, format: CopyFormat) -> Result<Self, Error> {
+    pub async fn start(
+        server: &Server,
+        table: &Table,
+        range: BlockRange,
+        format: CopyFormat,
+    ) -> Result<Self, Error> {
         let columns: Vec<String> = table.copied_columns().map(|column| quote_ident(&column.name)).collect();
         let mut conditions = Vec::new();
         if range.start > 0 {
@@ -43,17 +48,28 @@ impl CopyOut {
         }
         if let Some(extension) = &table.extension {
             let condition = extension.condition.trim();
-            if let Some(rest) = condition.get(5..).filter(|_| condition.to_ascii_uppercase().starts_with("WHERE")) {
+            if let Some(rest) =
+                condition.get(5..).filter(|_| condition.to_ascii_uppercase().starts_with("WHERE"))
+            {
                 conditions.push(format!("({rest})"));
             }
         }
-        let condition = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+        let condition = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", conditions.join(" AND "))
+        };
         let query = format!("SELECT {} FROM ONLY {}{condition}", columns.join(", "), table.name.sql());
         Self::query(server, &query, format, &table.name).await
     }
 
     /// Starts copying the result of any query.
-    pub async fn query(server: &Server, query: &str, format: CopyFormat, object: impl ToString) -> Result<Self, Error> {
+    pub async fn query(
+        server: &Server,
+        query: &str,
+        format: CopyFormat,
+        object: impl ToString,
+    ) -> Result<Self, Error> {
         let table = object.to_string();
         let sql = format!("COPY ({query}) TO STDOUT (FORMAT {})", format_name(format));
         let stream = server.client().copy_out(&sql).await.map_err(Error::server("copy rows from", &table))?;
@@ -92,7 +108,8 @@ pub async fn blocks(server: &Server, table: &Table) -> Result<Option<u32>, Error
 #[must_use]
 pub fn copy_format(catalog: &Catalog, table: &Table) -> CopyFormat {
     let mut columns = table.copied_columns().peekable();
-    let binary = columns.peek().is_some() && columns.all(|column| binary_travels(catalog, column.type_oid, false));
+    let binary =
+        columns.peek().is_some() && columns.all(|column| binary_travels(catalog, column.type_oid, false));
     if binary { CopyFormat::Binary } else { CopyFormat::Text }
 }
 

@@ -17,7 +17,7 @@ pub enum Error {
     Connect {
         server: String,
         #[source]
-        cause: ServerError,
+        cause: Box<ServerError>,
     },
     #[error("connect to {server}: {problem}")]
     Tls { server: String, problem: String },
@@ -27,7 +27,7 @@ pub enum Error {
         stage: &'static str,
         object: String,
         #[source]
-        cause: ServerError,
+        cause: Box<ServerError>,
     },
     #[error("run pg_dump: {problem}")]
     PgDump { problem: String, hint: Option<String> },
@@ -38,9 +38,12 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn server(stage: &'static str, object: impl ToString) -> impl FnOnce(tokio_postgres::Error) -> Self {
+    pub(crate) fn server(
+        stage: &'static str,
+        object: impl ToString,
+    ) -> impl FnOnce(tokio_postgres::Error) -> Self {
         let object = object.to_string();
-        move |cause| Self::Server { stage, object, cause: ServerError::from(cause) }
+        move |cause| Self::Server { stage, object, cause: Box::new(cause.into()) }
     }
 
     /// The SQLSTATE, if a server answered.
@@ -89,7 +92,9 @@ impl std::error::Error for ServerError {}
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        for (kind, name) in [("table", &self.table), ("column", &self.column), ("constraint", &self.constraint)] {
+        for (kind, name) in
+            [("table", &self.table), ("column", &self.column), ("constraint", &self.constraint)]
+        {
             if let Some(name) = name {
                 write!(f, ", {kind} {name}")?;
             }
@@ -107,7 +112,8 @@ impl From<tokio_postgres::Error> for ServerError {
             Some(error) => Self::from_server(error),
             None => {
                 // The driver's own errors name a stage and an I/O cause.
-                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                let cause =
+                    std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
                 let message = format!("{error}");
                 let message = if message.ends_with(&cause) { message } else { message + &cause };
                 Self { code: None, message, table: None, column: None, constraint: None }

@@ -16,7 +16,11 @@ impl ExportedSnapshot {
     pub async fn open(settings: &ConnectionSettings) -> Result<Self, Error> {
         let leader = Server::connect(settings, Purpose::Snapshot).await?;
         leader
-            .run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "begin a transaction on", settings)
+            .run(
+                "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+                "begin a transaction on",
+                settings,
+            )
             .await?;
         let failed = Error::server("export a snapshot from", settings);
         let row = leader.client().query_one("SELECT pg_export_snapshot()", &[]).await.map_err(failed)?;

@@ -43,7 +43,8 @@ pub async fn tablespaces(server: &Server) -> Result<Vec<String>, Error> {
 
 /// Tablespaces that relations of the current database lie in, besides its own.
 pub async fn tablespaces_in_use(server: &Server) -> Result<Vec<String>, Error> {
-    let sql = "SELECT DISTINCT t.spcname::text FROM pg_class c JOIN pg_tablespace t ON t.oid = c.reltablespace
+    let sql =
+        "SELECT DISTINCT t.spcname::text FROM pg_class c JOIN pg_tablespace t ON t.oid = c.reltablespace
                WHERE c.relpersistence <> 't' AND t.spcname <> 'pg_global' ORDER BY 1";
     names(server, sql).await
 }

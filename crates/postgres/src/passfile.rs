@@ -37,7 +37,8 @@ fn matching(line: &str, wanted: &[&str; 4]) -> Option<String> {
         }
     }
     let (password, pattern) = fields.split_last()?;
-    let fits = pattern.len() == 4 && pattern.iter().zip(wanted).all(|(pattern, wanted)| pattern == "*" || pattern == wanted);
+    let fits = pattern.len() == 4
+        && pattern.iter().zip(wanted).all(|(pattern, wanted)| pattern == "*" || pattern == wanted);
     fits.then(|| password.clone())
 }
 

@@ -21,7 +21,11 @@ impl PgDump {
     ///
     /// # Errors
     /// If there is none; the hint says which one to install.
-    pub async fn find(server_major: u32, preferred: Option<&Path>, path: Option<&str>) -> Result<Self, Error> {
+    pub async fn find(
+        server_major: u32,
+        preferred: Option<&Path>,
+        path: Option<&str>,
+    ) -> Result<Self, Error> {
         let mut folders: Vec<PathBuf> = preferred.into_iter().map(Path::to_owned).collect();
         folders.extend(std::env::split_paths(path.unwrap_or_default()));
         if let Ok(entries) = std::fs::read_dir("/usr/lib/postgresql") {
@@ -50,20 +54,27 @@ impl PgDump {
     #[must_use]
     pub fn is_safe(&self) -> bool {
         let (major, minor) = self.version;
-        minor >= match major {
-            14 => 19,
-            15 => 14,
-            16 => 10,
-            17 => 6,
-            major if major > 17 => 0,
-            _ => u32::MAX,
-        }
+        minor
+            >= match major {
+                14 => 19,
+                15 => 14,
+                16 => 10,
+                17 => 6,
+                major if major > 17 => 0,
+                _ => u32::MAX,
+            }
     }
 
     /// The schema under an exported snapshot, as a custom-format archive.
     pub async fn schema(&self, settings: &ConnectionSettings, snapshot: &str) -> Result<Vec<u8>, Error> {
         let mut command = Command::new(&self.path);
-        command.args(["--schema-only", "--format=custom", "--compress=0", "--no-password", "--exclude-schema=lethe"]);
+        command.args([
+            "--schema-only",
+            "--format=custom",
+            "--compress=0",
+            "--no-password",
+            "--exclude-schema=lethe",
+        ]);
         command.arg(format!("--snapshot={snapshot}"));
         if self.version.0 >= 18 {
             command.arg("--no-statistics");
@@ -72,7 +83,8 @@ impl PgDump {
         connection_environment(&mut command, settings);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let failed = |problem: String| Error::PgDump { problem, hint: None };
-        let output = command.output().await.map_err(|error| failed(format!("{}: {error}", self.path.display())))?;
+        let output =
+            command.output().await.map_err(|error| failed(format!("{}: {error}", self.path.display())))?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             let first: Vec<&str> = text.lines().take(3).collect();
@@ -95,7 +107,8 @@ fn connection_environment(command: &mut Command, settings: &ConnectionSettings) 
     if let Some(password) = config.get_password() {
         command.env("PGPASSWORD", String::from_utf8_lossy(password).as_ref());
     }
-    let remote = matches!(config.get_hosts().first(), Some(Host::Tcp(_))) && settings.tls() == crate::TlsMode::VerifyFull;
+    let remote = matches!(config.get_hosts().first(), Some(Host::Tcp(_)))
+        && settings.tls() == crate::TlsMode::VerifyFull;
     command.env("PGSSLMODE", if remote { "verify-full" } else { "prefer" });
     match settings.root_certificate() {
         Some(path) => command.env("PGSSLROOTCERT", path),
@@ -109,7 +122,8 @@ async fn version(path: &Path) -> Option<(u32, u32)> {
     if !path.is_file() {
         return None;
     }
-    let output = Command::new(path).arg("--version").stdin(Stdio::null()).kill_on_drop(true).output().await.ok()?;
+    let output =
+        Command::new(path).arg("--version").stdin(Stdio::null()).kill_on_drop(true).output().await.ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let number = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
     let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();

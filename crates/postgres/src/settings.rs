@@ -23,7 +23,10 @@ impl SettingsError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Malformed { .. } => "write postgres://user@host:port/database".to_owned(),
-            Self::Unprotected { .. } => "use sslmode=verify-full; a server on this machine may be reached through its Unix socket".to_owned(),
+            Self::Unprotected { .. } => {
+                "use sslmode=verify-full; a server on this machine may be reached through its Unix socket"
+                    .to_owned()
+            }
             Self::Value { .. } => return None,
         })
     }
@@ -68,20 +71,22 @@ impl ConnectionSettings {
     /// If the text cannot be parsed, or if it would send data over a network without TLS.
     pub fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let (text, own) = TlsParameters::split_off(text)?;
-        let mut config: Config = text.parse().map_err(|error: tokio_postgres::Error| SettingsError::Malformed {
-            // The parser's text may quote the string, so only its cause is kept.
-            problem: std::error::Error::source(&error).map_or_else(|| "invalid".to_owned(), ToString::to_string),
-        })?;
+        let mut config: Config =
+            text.parse().map_err(|error: tokio_postgres::Error| SettingsError::Malformed {
+                // The parser's text may quote the string, so only its cause is kept.
+                problem: std::error::Error::source(&error)
+                    .map_or_else(|| "invalid".to_owned(), ToString::to_string),
+            })?;
         let password_in_text = config.get_password().is_some();
         fill_from_environment(&mut config, environment)?;
-        if config.get_password().is_none() {
-            if let Some(password) = passfile::password(&config, environment) {
+        if config.get_password().is_none()
+            && let Some(password) = passfile::password(&config, environment) {
                 config.password(password);
             }
-        }
         let mode = own.mode.or_else(|| environment("PGSSLMODE"));
         let tls = tls_mode(&config, mode.as_deref())?;
-        let root_certificate = own.root_certificate.or_else(|| environment("PGSSLROOTCERT")).map(PathBuf::from);
+        let root_certificate =
+            own.root_certificate.or_else(|| environment("PGSSLROOTCERT")).map(PathBuf::from);
         Ok(Self { config, tls, root_certificate, password_in_text })
     }
 
@@ -130,30 +135,31 @@ impl ConnectionSettings {
     }
 }
 
-fn fill_from_environment(config: &mut Config, environment: &dyn Fn(&str) -> Option<String>) -> Result<(), SettingsError> {
+fn fill_from_environment(
+    config: &mut Config,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), SettingsError> {
     if config.get_hosts().is_empty() {
         let host = environment("PGHOST").filter(|host| !host.is_empty());
         config.host(host.unwrap_or_else(|| "/var/run/postgresql".to_owned()));
     }
-    if config.get_ports().is_empty() {
-        if let Some(port) = environment("PGPORT").filter(|port| !port.is_empty()) {
+    if config.get_ports().is_empty()
+        && let Some(port) = environment("PGPORT").filter(|port| !port.is_empty()) {
             config.port(port.parse().map_err(|_| SettingsError::Value { setting: "PGPORT", value: port })?);
         }
-    }
     if config.get_user().is_none() {
-        let user = environment("PGUSER").or_else(|| environment("USER")).unwrap_or_else(|| "postgres".to_owned());
+        let user =
+            environment("PGUSER").or_else(|| environment("USER")).unwrap_or_else(|| "postgres".to_owned());
         config.user(user);
     }
-    if config.get_dbname().is_none() {
-        if let Some(database) = environment("PGDATABASE") {
+    if config.get_dbname().is_none()
+        && let Some(database) = environment("PGDATABASE") {
             config.dbname(database);
         }
-    }
-    if config.get_password().is_none() {
-        if let Some(password) = environment("PGPASSWORD") {
+    if config.get_password().is_none()
+        && let Some(password) = environment("PGPASSWORD") {
             config.password(password);
         }
-    }
     Ok(())
 }
 
@@ -190,12 +196,15 @@ impl TlsParameters {
         let mut own = Self::default();
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             let Some((base, query)) = text.split_once('?') else { return Ok((text.to_owned(), own)) };
-            let kept: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !own.take(pair)).collect();
+            let kept: Vec<&str> =
+                query.split('&').filter(|pair| !pair.is_empty() && !own.take(pair)).collect();
             let text = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
             return Ok((text, own));
         }
         if text.contains("sslmode") && text.contains('\'') {
-            return Err(SettingsError::Malformed { problem: "sslmode beside quoted values needs the URL form".to_owned() });
+            return Err(SettingsError::Malformed {
+                problem: "sslmode beside quoted values needs the URL form".to_owned(),
+            });
         }
         let kept: Vec<&str> = text.split_whitespace().filter(|pair| !own.take(pair)).collect();
         Ok((if text.contains('\'') { text.to_owned() } else { kept.join(" ") }, own))
@@ -204,7 +213,9 @@ impl TlsParameters {
     fn take(&mut self, pair: &str) -> bool {
         match pair.split_once('=') {
             Some(("sslmode", value)) => self.mode = Some(value.to_owned()),
-            Some(("sslrootcert", value)) => self.root_certificate = Some(value.replace("%2F", "/").replace("%2f", "/")),
+            Some(("sslrootcert", value)) => {
+                self.root_certificate = Some(value.replace("%2F", "/").replace("%2f", "/"))
+            }
             _ => return false,
         }
         true
@@ -221,10 +232,16 @@ mod tests {
 
     #[test]
     fn remote_servers_are_always_verified() {
-        for text in ["postgres://db.example/shop", "postgres://db.example/shop?sslmode=require", "host=db.example sslmode=verify-ca"] {
+        for text in [
+            "postgres://db.example/shop",
+            "postgres://db.example/shop?sslmode=require",
+            "host=db.example sslmode=verify-ca",
+        ] {
             assert_eq!(parse(text).expect("parses").tls(), TlsMode::VerifyFull, "{text}");
         }
-        for text in ["postgres://db.example/shop?sslmode=disable", "postgres://db.example/shop?sslmode=prefer"] {
+        for text in
+            ["postgres://db.example/shop?sslmode=disable", "postgres://db.example/shop?sslmode=prefer"]
+        {
             assert!(matches!(parse(text), Err(SettingsError::Unprotected { .. })), "{text}");
         }
         for text in ["postgres://localhost/shop", "postgres:///shop?host=/tmp", "host=/tmp dbname=shop"] {
@@ -237,7 +254,9 @@ mod tests {
         let settings = parse("postgres://bob:canary@db.example:6000/shop").expect("parses");
         assert!(settings.has_password_in_text());
         assert_eq!(format!("{settings:?}"), "ConnectionSettings(bob@db.example:6000/shop)");
-        let Err(error) = parse("postgres://bob:canary@db.example:port/shop") else { panic!("a port is a number") };
+        let Err(error) = parse("postgres://bob:canary@db.example:port/shop") else {
+            panic!("a port is a number")
+        };
         assert!(!format!("{error} {error:?}").contains("canary"));
     }
 }

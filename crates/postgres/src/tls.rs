@@ -17,7 +17,8 @@ pub(crate) fn connector(settings: &ConnectionSettings) -> Result<MakeRustlsConne
             let certificates = CertificateDer::pem_file_iter(path)
                 .map_err(|error| failed(format!("{} cannot be read: {error}", path.display())))?;
             for certificate in certificates {
-                let certificate = certificate.map_err(|error| failed(format!("{}: {error}", path.display())))?;
+                let certificate =
+                    certificate.map_err(|error| failed(format!("{}: {error}", path.display())))?;
                 roots.add(certificate).map_err(|error| failed(format!("{}: {error}", path.display())))?;
             }
         }

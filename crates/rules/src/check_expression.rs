@@ -8,7 +8,18 @@
 /// strict), is not provably safe, and the answer is `false`. The text is `pg_get_expr`'s.
 pub(crate) fn holds_for_null(expression: &str) -> bool {
     const NOT_MONOTONE: [&str; 12] = [
-        "is", "isnull", "notnull", "distinct", "coalesce", "case", "nullif", "greatest", "least", "row", "select", "xmlserialize",
+        "is",
+        "isnull",
+        "notnull",
+        "distinct",
+        "coalesce",
+        "case",
+        "nullif",
+        "greatest",
+        "least",
+        "row",
+        "select",
+        "xmlserialize",
     ];
     const MAY_PRECEDE_PARENTHESIS: [&str; 7] = ["and", "or", "not", "any", "all", "in", "check"];
     let mut rest = expression;
@@ -21,7 +32,8 @@ pub(crate) fn holds_for_null(expression: &str) -> bool {
             rest = skip_quoted(rest, '"');
             word_before = true;
         } else if first.is_alphabetic() || first == '_' {
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(rest.len());
+            let end =
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(rest.len());
             let word = rest[..end].to_ascii_lowercase();
             if NOT_MONOTONE.contains(&word.as_str()) {
                 return false;

@@ -11,8 +11,8 @@ use lethe_format::ids::Oid;
 use lethe_format::manifest::CopyFormat;
 use lethe_format::{copy_binary, copy_text};
 
-use crate::closure::{Sets, TableRules};
 use crate::closure::{Scratch, Verdict, judge};
+use crate::closure::{Sets, TableRules};
 use crate::key::{KeyBuffer, KeyReader, ValueError};
 
 /// The finished closure: what is asked of each row.
@@ -75,7 +75,12 @@ impl Filters {
     ///
     /// # Errors
     /// If the rows do not parse, or a conflict shows that the plan should have found. Nothing may be loaded then.
-    pub fn apply<'a>(&self, table: Oid, chunk: &'a [u8], row_count: u64) -> Result<(Cow<'a, [u8]>, Counts), Error> {
+    pub fn apply<'a>(
+        &self,
+        table: Oid,
+        chunk: &'a [u8],
+        row_count: u64,
+    ) -> Result<(Cow<'a, [u8]>, Counts), Error> {
         let untouched = Counts { read: row_count, loaded: row_count, dropped: 0, changed: 0 };
         let Some(rules) = self.rules.get(&table).filter(|rules| self.may_touch(rules)) else {
             return Ok((Cow::Borrowed(chunk), untouched));
@@ -142,7 +147,11 @@ struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    fn replace(&mut self, row: Place, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>) -> Result<(), Error> {
+    fn replace(
+        &mut self,
+        row: Place,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let rows = self.rows.get_or_insert_with(|| Vec::with_capacity(self.chunk.len()));
         rows.extend_from_slice(&self.chunk[self.kept_from..row.start]);
         self.kept_from = row.end;
@@ -177,7 +186,12 @@ pub(crate) struct Row<'a> {
 impl Row<'_> {
     /// Reads a key; false if one of its columns is NULL, since NULL refers to nothing (`MATCH SIMPLE`).
     #[inline]
-    pub(crate) fn read_key(&self, fields: &[usize], reader: &KeyReader, key: &mut KeyBuffer) -> Result<bool, ValueError> {
+    pub(crate) fn read_key(
+        &self,
+        fields: &[usize],
+        reader: &KeyReader,
+        key: &mut KeyBuffer,
+    ) -> Result<bool, ValueError> {
         if fields.iter().any(|field| self.fields.get(*field).copied().flatten().is_none()) {
             return Ok(false);
         }
@@ -200,14 +214,19 @@ impl<'a> Row<'a> {
         match (stored, self.format) {
             (None, _) => Ok(None),
             (Some(stored), CopyFormat::Binary) => Ok(Some(Cow::Borrowed(stored))),
-            (Some(stored), CopyFormat::Text) => {
-                copy_text::unescape(stored).map(Some).map_err(|_| ValueError::Malformed { expected: "escaped text" })
-            }
+            (Some(stored), CopyFormat::Text) => copy_text::unescape(stored)
+                .map(Some)
+                .map_err(|_| ValueError::Malformed { expected: "escaped text" }),
         }
     }
 
     /// Reads a key from values that are not escaped.
-    pub(crate) fn read_values(&self, values: &[Cow<'_, [u8]>], reader: &KeyReader, key: &mut KeyBuffer) -> Result<(), ValueError> {
+    pub(crate) fn read_values(
+        &self,
+        values: &[Cow<'_, [u8]>],
+        reader: &KeyReader,
+        key: &mut KeyBuffer,
+    ) -> Result<(), ValueError> {
         match self.format {
             CopyFormat::Binary => reader.binary(values.iter().map(AsRef::as_ref), key),
             CopyFormat::Text => reader.text(values.iter().map(AsRef::as_ref), key),
@@ -225,8 +244,12 @@ pub(crate) fn for_each_row<E: From<Error>>(
     let mut rest = chunk;
     loop {
         let next = match rules.format {
-            CopyFormat::Binary => copy_binary::next_row(rest, rules.field_count, &mut fields).map_err(RowError::from),
-            CopyFormat::Text => copy_text::next_row(rest, rules.field_count, &mut fields).map_err(RowError::from),
+            CopyFormat::Binary => {
+                copy_binary::next_row(rest, rules.field_count, &mut fields).map_err(RowError::from)
+            }
+            CopyFormat::Text => {
+                copy_text::next_row(rest, rules.field_count, &mut fields).map_err(RowError::from)
+            }
         };
         let next = next.map_err(|cause| Error::Rows { table: rules.name.clone(), cause })?;
         let Some((row, after)) = next else { return Ok(()) };

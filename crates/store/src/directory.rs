@@ -70,7 +70,9 @@ impl DirectoryStore {
 
     fn publish(&self, name: &ObjectName, body: &[u8], publish: Publish) -> Result<(), Error> {
         self.try_publish(name, body, publish).map_err(|cause| match cause.kind() {
-            io::ErrorKind::AlreadyExists => Error::AlreadyExists { store: self.url.to_string(), name: name.clone() },
+            io::ErrorKind::AlreadyExists => {
+                Error::AlreadyExists { store: self.url.to_string(), name: name.clone() }
+            }
             _ => Error::failed(&self.url, Operation::Put, name, cause),
         })
     }
@@ -136,7 +138,13 @@ impl DirectoryStore {
                 }
             }
         });
-        ObjectReader { name: name.clone(), store: self.url.to_string(), len, etag: Some(etag), body: body.boxed() }
+        ObjectReader {
+            name: name.clone(),
+            store: self.url.to_string(),
+            len,
+            etag: Some(etag),
+            body: body.boxed(),
+        }
     }
 
     /// Names and metadata below one directory, unsorted.
@@ -175,12 +183,18 @@ impl ObjectStore for DirectoryStore {
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {
         let object = name.clone();
-        self.blocking(Operation::Put, name.as_str(), move |store| store.publish(&object, &body, Publish::Replace)).await
+        self.blocking(Operation::Put, name.as_str(), move |store| {
+            store.publish(&object, &body, Publish::Replace)
+        })
+        .await
     }
 
     async fn put_if_absent(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {
         let object = name.clone();
-        self.blocking(Operation::Put, name.as_str(), move |store| store.publish(&object, &body, Publish::IfAbsent)).await
+        self.blocking(Operation::Put, name.as_str(), move |store| {
+            store.publish(&object, &body, Publish::IfAbsent)
+        })
+        .await
     }
 
     async fn get(&self, name: &ObjectName) -> Result<ObjectReader, Error> {
@@ -190,7 +204,12 @@ impl ObjectStore for DirectoryStore {
         Ok(self.reader(name, file, metadata.len(), etag(&metadata)))
     }
 
-    async fn get_range(&self, name: &ObjectName, range: Range<u64>, wanted: Option<&str>) -> Result<ObjectReader, Error> {
+    async fn get_range(
+        &self,
+        name: &ObjectName,
+        range: Range<u64>,
+        wanted: Option<&str>,
+    ) -> Result<ObjectReader, Error> {
         let object = name.clone();
         let start = range.start;
         let open = move |store: &Self| {
@@ -242,7 +261,9 @@ impl ObjectStore for DirectoryStore {
     async fn delete(&self, name: &ObjectName) -> Result<(), Error> {
         let object = name.clone();
         let delete = move |store: &Self| match fs::remove_file(store.path(&object)) {
-            Err(cause) if !not_there(&cause) => Err(Error::failed(&store.url, Operation::Delete, &object, cause)),
+            Err(cause) if !not_there(&cause) => {
+                Err(Error::failed(&store.url, Operation::Delete, &object, cause))
+            }
             _ => Ok(()),
         };
         self.blocking(Operation::Delete, name.as_str(), delete).await

@@ -64,11 +64,14 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Denied { .. } => {
-                "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID …) and the policy of the bucket".to_owned()
+                "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID …) and the policy of the bucket"
+                    .to_owned()
             }
-            Self::NoPutIfAbsent { .. } => "the ledger cannot live here: on Ceph and Hetzner use a bucket that was never \
+            Self::NoPutIfAbsent { .. } => {
+                "the ledger cannot live here: on Ceph and Hetzner use a bucket that was never \
                  versioned; some servers ignore If-None-Match altogether"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::InvalidUrl { .. } => "a store is s3://bucket/prefix or file:///directory".to_owned(),
             Self::Failed { operation: Operation::Connect, .. } => {
                 "check the endpoint, the region and the network".to_owned()
@@ -83,7 +86,13 @@ impl Error {
         name: impl ToString,
         cause: impl Into<Cause>,
     ) -> Self {
-        Self::Failed { store: store.to_owned(), operation, name: name.to_string(), retryable: false, cause: cause.into() }
+        Self::Failed {
+            store: store.to_owned(),
+            operation,
+            name: name.to_string(),
+            retryable: false,
+            cause: cause.into(),
+        }
     }
 }
 

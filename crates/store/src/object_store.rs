@@ -37,7 +37,12 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     async fn get(&self, name: &ObjectName) -> Result<ObjectReader, Error>;
 
     /// Reads a part of an object. With an `etag`, only if the object is still the one that had it.
-    async fn get_range(&self, name: &ObjectName, range: Range<u64>, etag: Option<&str>) -> Result<ObjectReader, Error>;
+    async fn get_range(
+        &self,
+        name: &ObjectName,
+        range: Range<u64>,
+        etag: Option<&str>,
+    ) -> Result<ObjectReader, Error>;
 
     /// What is known of an object without reading it; none if it is not there.
     async fn head(&self, name: &ObjectName) -> Result<Option<ObjectInfo>, Error>;
@@ -94,7 +99,11 @@ impl ObjectReader {
             }
             bytes.extend_from_slice(&piece);
         }
-        if bytes.len() as u64 == self.len { Ok(bytes.freeze()) } else { Err(self.wrong_length(bytes.len() as u64)) }
+        if bytes.len() as u64 == self.len {
+            Ok(bytes.freeze())
+        } else {
+            Err(self.wrong_length(bytes.len() as u64))
+        }
     }
 
     fn wrong_length(self, read: u64) -> Error {

@@ -26,7 +26,9 @@ impl StoreUrl {
             }
             return Ok(Self::Directory(PathBuf::from(path)));
         }
-        let Some(rest) = url.strip_prefix("s3://") else { return Err(invalid("it begins with neither s3:// nor file://")) };
+        let Some(rest) = url.strip_prefix("s3://") else {
+            return Err(invalid("it begins with neither s3:// nor file://"));
+        };
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
         if !(3..=63).contains(&bucket.len()) || !bucket.chars().all(allowed) {

@@ -24,7 +24,8 @@ pub async fn probe_put_if_absent(store: &dyn ObjectStore, unique: &str) -> Resul
 }
 
 async fn race(store: &dyn ObjectStore, name: &ObjectName, writers: usize) -> Result<usize, Error> {
-    let attempts = (0..writers).map(|number| store.put_if_absent(name, Bytes::from(format!("writer {number}"))));
+    let attempts =
+        (0..writers).map(|number| store.put_if_absent(name, Bytes::from(format!("writer {number}"))));
     let mut winners = 0;
     for attempt in join_all(attempts).await {
         match attempt {

@@ -53,7 +53,8 @@ impl S3Store {
     /// # Errors
     /// [`Error::InvalidUrl`] for an endpoint that would send data in the clear.
     pub async fn connect(bucket: &str, prefix: &str, settings: &S3Settings) -> Result<Self, Error> {
-        let url = if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
+        let url =
+            if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
         if let Some(endpoint) = &settings.endpoint {
             check_endpoint(endpoint)?;
         }
@@ -76,7 +77,9 @@ impl S3Store {
             Checksums::WhenSupported => {
                 (RequestChecksumCalculation::WhenSupported, ResponseChecksumValidation::WhenSupported)
             }
-            Checksums::WhenRequired => (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired),
+            Checksums::WhenRequired => {
+                (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired)
+            }
         };
         let config = aws_sdk_s3::config::Builder::from(&shared)
             .force_path_style(settings.path_style)
@@ -91,7 +94,12 @@ impl S3Store {
         format!("{}{name}", self.prefix)
     }
 
-    async fn get_part(&self, name: &ObjectName, range: Option<Range<u64>>, etag: Option<&str>) -> Result<ObjectReader, Error> {
+    async fn get_part(
+        &self,
+        name: &ObjectName,
+        range: Option<Range<u64>>,
+        etag: Option<&str>,
+    ) -> Result<ObjectReader, Error> {
         // HTTP ranges name the last byte, and an empty one cannot be written.
         if range.as_ref().is_some_and(|range| range.start >= range.end) {
             let info = self.head(name).await?.ok_or_else(|| self.not_found(name))?;
@@ -99,7 +107,8 @@ impl S3Store {
             return Ok(ObjectReader { name: name.clone(), store: self.url(), len: 0, etag: info.etag, body });
         }
         let request = self.client.get_object().bucket(&self.bucket).key(self.key(name));
-        let request = request.set_range(range.map(|range| format!("bytes={}-{}", range.start, range.end - 1)));
+        let request =
+            request.set_range(range.map(|range| format!("bytes={}-{}", range.start, range.end - 1)));
         let request = request.set_if_match(etag.map(str::to_owned));
         let output = request.send().await.map_err(|error| match status(&error) {
             Some(404) => self.not_found(name),
@@ -112,7 +121,13 @@ impl S3Store {
             return Err(Error::Changed { store: self.url(), name: name.clone() });
         }
         let len = output.content_length().and_then(|len| u64::try_from(len).ok()).unwrap_or(0);
-        Ok(ObjectReader { name: name.clone(), store: self.url(), len, etag: found, body: self.body(name, output.body) })
+        Ok(ObjectReader {
+            name: name.clone(),
+            store: self.url(),
+            len,
+            etag: found,
+            body: self.body(name, output.body),
+        })
     }
 
     fn body(&self, name: &ObjectName, body: ByteStream) -> BoxStream<'static, Result<Bytes, Error>> {
@@ -172,7 +187,8 @@ impl ObjectStore for S3Store {
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {
-        let request = self.client.put_object().bucket(&self.bucket).key(self.key(name)).body(ByteStream::from(body));
+        let request =
+            self.client.put_object().bucket(&self.bucket).key(self.key(name)).body(ByteStream::from(body));
         request.send().await.map_err(|error| self.error(Operation::Put, name, error))?;
         Ok(())
     }
@@ -191,7 +207,12 @@ impl ObjectStore for S3Store {
         self.get_part(name, None, None).await
     }
 
-    async fn get_range(&self, name: &ObjectName, range: Range<u64>, etag: Option<&str>) -> Result<ObjectReader, Error> {
+    async fn get_range(
+        &self,
+        name: &ObjectName,
+        range: Range<u64>,
+        etag: Option<&str>,
+    ) -> Result<ObjectReader, Error> {
         self.get_part(name, Some(range), etag).await
     }
 
@@ -209,7 +230,8 @@ impl ObjectStore for S3Store {
     }
 
     async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<ObjectInfo, Error>>, Error> {
-        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(format!("{}{prefix}", self.prefix));
+        let request =
+            self.client.list_objects_v2().bucket(&self.bucket).prefix(format!("{}{prefix}", self.prefix));
         let pages = request.into_paginator().send();
         let (store, prefix) = (self.clone(), prefix.to_owned());
         let pages = stream::unfold(Some(pages), move |pages| {
@@ -218,7 +240,12 @@ impl ObjectStore for S3Store {
                 let mut pages = pages?;
                 match pages.next().await? {
                     Ok(page) => {
-                        let infos: Vec<_> = page.contents().iter().filter_map(|object| store.listed(object)).map(Ok).collect();
+                        let infos: Vec<_> = page
+                            .contents()
+                            .iter()
+                            .filter_map(|object| store.listed(object))
+                            .map(Ok)
+                            .collect();
                         Some((infos, Some(pages)))
                     }
                     Err(error) => Some((vec![Err(store.error(Operation::List, &prefix, error))], None)),
@@ -251,14 +278,21 @@ impl S3Store {
 
 /// Data leaves this machine over TLS only.
 fn check_endpoint(endpoint: &str) -> Result<(), Error> {
-    let invalid = |problem: &str| Err(Error::InvalidUrl { url: endpoint.to_owned(), problem: problem.to_owned() });
+    let invalid =
+        |problem: &str| Err(Error::InvalidUrl { url: endpoint.to_owned(), problem: problem.to_owned() });
     if endpoint.starts_with("https://") {
         return Ok(());
     }
-    let Some(rest) = endpoint.strip_prefix("http://") else { return invalid("an endpoint begins with https://") };
+    let Some(rest) = endpoint.strip_prefix("http://") else {
+        return invalid("an endpoint begins with https://");
+    };
     let authority = rest.split('/').next().unwrap_or("");
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    if matches!(host, "localhost" | "127.0.0.1" | "[::1]") { Ok(()) } else { invalid("plain http is allowed to this machine only") }
+    if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+        Ok(())
+    } else {
+        invalid("plain http is allowed to this machine only")
+    }
 }
 
 fn status<E>(error: &SdkError<E>) -> Option<u16> {

@@ -106,7 +106,11 @@ async fn commit(store: &dyn ObjectStore, seq: Seq, header: &Bytes) -> Result<Opt
 }
 
 /// Entry 0.
-pub(crate) async fn write_genesis(store: &dyn ObjectStore, repository: &str, now: Timestamp) -> Result<(), Error> {
+pub(crate) async fn write_genesis(
+    store: &dyn ObjectStore,
+    repository: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
     let header = Header {
         version: VERSION,
         seq: 0,

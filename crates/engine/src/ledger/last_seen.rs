@@ -44,13 +44,16 @@ impl LastSeen {
             bytes => bytes.map_err(|cause| self.failed(cause))?,
         };
         // A file that cannot be understood must not pass for "nothing seen yet".
-        serde_json::from_slice(&bytes).map(Some).map_err(|_| Error::damaged(self.path.display(), "it holds no ledger head"))
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|_| Error::damaged(self.path.display(), "it holds no ledger head"))
     }
 
     fn write(&self, head: &Head) -> Result<(), Error> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let temporary = self.path.with_extension(format!("{}.tmp", std::process::id()));
-        let bytes = serde_json::to_vec(head).map_err(|_| Error::Worker("a ledger head is always JSON".to_owned()))?;
+        let bytes =
+            serde_json::to_vec(head).map_err(|_| Error::Worker("a ledger head is always JSON".to_owned()))?;
         let write = || {
             fs::create_dir_all(folder)?;
             let mut file = File::create(&temporary)?;

@@ -4,7 +4,7 @@ mod append;
 mod last_seen;
 mod read;
 
-pub use append::{NewEntry, append};
 pub(crate) use append::write_genesis;
+pub use append::{NewEntry, append};
 pub use last_seen::LastSeen;
-pub use read::{Entry, VerifiedLedger, head, read_verified};
+pub use read::{Entry, VerifiedLedger, head, headers, read_verified};

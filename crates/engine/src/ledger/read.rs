@@ -31,13 +31,17 @@ impl Chain {
     /// Adds the next header if it continues the chain.
     pub(super) fn push(&mut self, bytes: &Bytes) -> Result<(), Error> {
         let seq = self.headers.len() as Seq;
-        let header = Header::from_json(bytes).map_err(|cause| Error::ledger(seq, format!("entry {seq}: {cause}")))?;
+        let header =
+            Header::from_json(bytes).map_err(|cause| Error::ledger(seq, format!("entry {seq}: {cause}")))?;
         if header.seq != seq {
             return Err(Error::ledger(seq, format!("entry {seq} says that it is entry {}", header.seq)));
         }
         if header.prev != self.hashes.last().copied() {
             let before = seq.saturating_sub(1);
-            return Err(Error::ledger(seq, format!("entry {seq} does not follow entry {before}: one of them was changed or replaced")));
+            return Err(Error::ledger(
+                seq,
+                format!("entry {seq} does not follow entry {before}: one of them was changed or replaced"),
+            ));
         }
         self.hashes.push(Digest::of(bytes));
         self.headers.push(header);
@@ -75,7 +79,9 @@ async fn header_numbers(store: &dyn ObjectStore) -> Result<Vec<Seq>, Error> {
             LedgerObject::Body(seq) => {
                 bodies.insert(seq);
             }
-            LedgerObject::Foreign => tracing::warn!(object = %info.name, "an object beside the ledger is none of it"),
+            LedgerObject::Foreign => {
+                tracing::warn!(object = %info.name, "an object beside the ledger is none of it")
+            }
         }
     }
     if seqs.is_empty() {
@@ -83,7 +89,10 @@ async fn header_numbers(store: &dyn ObjectStore) -> Result<Vec<Seq>, Error> {
     }
     for (expected, seq) in seqs.iter().enumerate() {
         if *seq != expected as Seq {
-            return Err(Error::ledger(expected as Seq, format!("entry {expected} is missing, though entry {seq} is there")));
+            return Err(Error::ledger(
+                expected as Seq,
+                format!("entry {expected} is missing, though entry {seq} is there"),
+            ));
         }
     }
     Ok(seqs.into_iter().collect())
@@ -92,6 +101,11 @@ async fn header_numbers(store: &dyn ObjectStore) -> Result<Vec<Seq>, Error> {
 /// The head of the chain of headers; no decryption key is needed.
 pub async fn head(repository: &Repository) -> Result<Head, Error> {
     Ok(header_chain(repository.store().as_ref(), Some(repository.id())).await?.head())
+}
+
+/// All headers, verified as a chain; no decryption key is needed.
+pub async fn headers(repository: &Repository) -> Result<Vec<Header>, Error> {
+    Ok(header_chain(repository.store().as_ref(), Some(repository.id())).await?.headers)
 }
 
 /// One entry, its keys decrypted.
@@ -143,9 +157,13 @@ async fn body(repository: &Repository, header: &Header) -> Result<Keys, Error> {
         if Digest::of(&plain) != reference.hash {
             return Err(Error::ledger(seq, format!("entry {seq}: its body is not the one that was written")));
         }
-        let body = Body::from_bytes(&plain).map_err(|cause| Error::ledger(seq, format!("entry {seq}: {cause}")))?;
+        let body =
+            Body::from_bytes(&plain).map_err(|cause| Error::ledger(seq, format!("entry {seq}: {cause}")))?;
         if body.keys.len() != reference.count {
-            return Err(Error::ledger(seq, format!("entry {seq}: its body holds another number of keys than it says")));
+            return Err(Error::ledger(
+                seq,
+                format!("entry {seq}: its body holds another number of keys than it says"),
+            ));
         }
         Ok(body.keys)
     })
@@ -185,7 +203,8 @@ impl VerifiedLedger {
     /// How many keys entries after `seq` erase or anonymise.
     #[must_use]
     pub fn keys_after(&self, seq: Seq) -> u64 {
-        let later = self.entries.iter().filter(|entry| entry.header.seq > seq && entry.header.kind.has_keys());
+        let later =
+            self.entries.iter().filter(|entry| entry.header.seq > seq && entry.header.kind.has_keys());
         later.filter_map(|entry| entry.keys.as_ref()).map(Keys::len).sum()
     }
 

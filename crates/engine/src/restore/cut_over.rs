@@ -10,11 +10,15 @@ use lethe_format::ledger::{Head, Kind};
 
 use super::Prepared;
 use super::target::Target;
+use crate::Error;
 use crate::ledger::{NewEntry, append, read_verified};
 use crate::progress::Progress;
-use crate::Error;
 
-pub(super) async fn cut_over(prepared: &Prepared, target: &Target, progress: &Progress) -> Result<Head, Error> {
+pub(super) async fn cut_over(
+    prepared: &Prepared,
+    target: &Target,
+    progress: &Progress,
+) -> Result<Head, Error> {
     progress.stage("cut over", 0);
     if target.is_ready().await? {
         return Ok(prepared.ledger.head());
@@ -23,7 +27,10 @@ pub(super) async fn cut_over(prepared: &Prepared, target: &Target, progress: &Pr
         let ledger = read_verified(&prepared.repository).await?;
         prepared.last_seen.check_and_advance(&ledger)?;
         if !ledger.contains(&prepared.ledger.head()) {
-            return Err(Error::ledger(prepared.ledger.head().seq, "an entry that this restore was planned by is gone"));
+            return Err(Error::ledger(
+                prepared.ledger.head().seq,
+                "an entry that this restore was planned by is gone",
+            ));
         }
         target.refuse_late_erasures(&ledger).await?;
         let entry = NewEntry {

@@ -7,7 +7,12 @@ use lethe_format::manifest::Chunk;
 use crate::{Error, Identities, NamingKey, objects};
 
 /// The rows of a chunk, every byte of them checked. Heavy on the processor: call it off the runtime.
-pub(super) fn decode(identities: &Identities, key: &NamingKey, chunk: &Chunk, sealed: &Bytes) -> Result<Vec<u8>, Error> {
+pub(super) fn decode(
+    identities: &Identities,
+    key: &NamingKey,
+    chunk: &Chunk,
+    sealed: &Bytes,
+) -> Result<Vec<u8>, Error> {
     let object = layout::chunk(&chunk.name, &chunk.upload);
     objects::check_stored(&object, sealed, &chunk.stored)?;
     let plain = objects::unseal(identities, sealed, chunk.plain_len, &object)?;

@@ -26,7 +26,9 @@ pub(super) async fn schema(repository: &Repository, manifest: &Manifest) -> Resu
 pub(super) async fn chunk(store: &dyn ObjectStore, chunk: &Chunk) -> Result<Bytes, Error> {
     let object = layout::chunk(&chunk.name, &chunk.upload);
     match objects::get(store, &object, chunk.stored.len).await {
-        Err(Error::Store(lethe_store::Error::NotFound { .. })) => Err(Error::damaged(object, "it is missing from the store")),
+        Err(Error::Store(lethe_store::Error::NotFound { .. })) => {
+            Err(Error::damaged(object, "it is missing from the store"))
+        }
         Err(Error::Store(lethe_store::Error::TooLarge { .. })) => {
             Err(Error::damaged(object, "it is longer than what was stored"))
         }

@@ -37,7 +37,12 @@ pub(super) async fn finish(
 }
 
 /// Indexes of the largest tables first, on all connections.
-async fn build_indexes(prepared: &Prepared, target: &Target, statements: &Statements, progress: &Progress) -> Result<(), Error> {
+async fn build_indexes(
+    prepared: &Prepared,
+    target: &Target,
+    statements: &Statements,
+    progress: &Progress,
+) -> Result<(), Error> {
     let catalog = &prepared.manifest.catalog;
     let sizes: BTreeMap<(&str, &str), u64> = prepared
         .manifest
@@ -98,7 +103,8 @@ async fn set_sequences(prepared: &Prepared, target: &Target) -> Result<(), Error
     let server = target.main();
     for sequence in &prepared.manifest.sequences {
         let erased = sequence.owned_by.and_then(|column| highest.get(&column)).copied();
-        let erased = erased.filter(|id| *id > sequence.last_value && *id <= sequence.max_value && sequence.increment > 0);
+        let erased = erased
+            .filter(|id| *id > sequence.last_value && *id <= sequence.max_value && sequence.increment > 0);
         let (value, called) = erased.map_or((sequence.last_value, sequence.is_called), |id| (id, true));
         let name = lethe_format::sql::quote_literal(&sequence.name.sql());
         let sql = format!("SELECT pg_catalog.setval({name}, {value}, {called})");

@@ -43,7 +43,11 @@ struct TableTarget {
 }
 
 /// Loads everything that is not loaded yet.
-pub(super) async fn load(prepared: &Prepared, target: &Target, progress: &Progress) -> Result<TableCounts, Error> {
+pub(super) async fn load(
+    prepared: &Prepared,
+    target: &Target,
+    progress: &Progress,
+) -> Result<TableCounts, Error> {
     let mut done = target.restored_chunks().await?;
     let queue = work(prepared, &done);
     progress.stage("load", queue.iter().map(|work| work.chunk.plain_len).sum());
@@ -70,7 +74,8 @@ pub(super) fn reconcile(manifest: &Manifest, tables: &TableCounts) -> Result<(),
         let counts = tables.get(&data.table).copied().unwrap_or_default();
         let found = counts.loaded.saturating_add(counts.dropped);
         if found != data.rows() || counts.read != data.rows() {
-            let table = manifest.catalog.table(data.table).map(|table| table.name.to_string()).unwrap_or_default();
+            let table =
+                manifest.catalog.table(data.table).map(|table| table.name.to_string()).unwrap_or_default();
             return Err(Error::Counts { table, expected: data.rows(), found });
         }
     }
@@ -119,7 +124,8 @@ struct Filtered {
 impl Loader {
     fn new(prepared: &Prepared, progress: &Progress) -> Self {
         let RestoreOptions { memory, .. } = prepared.options;
-        let budget = u32::try_from((memory / 1024).max(1)).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32);
+        let budget =
+            u32::try_from((memory / 1024).max(1)).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32);
         Self {
             repository: prepared.repository.clone(),
             filters: prepared.plan.filters.clone(),
@@ -130,7 +136,11 @@ impl Loader {
         }
     }
 
-    async fn run(self: Arc<Self>, server: Server, queue: Arc<Mutex<VecDeque<Work>>>) -> Result<Vec<(ChunkKey, Counts)>, Error> {
+    async fn run(
+        self: Arc<Self>,
+        server: Server,
+        queue: Arc<Mutex<VecDeque<Work>>>,
+    ) -> Result<Vec<(ChunkKey, Counts)>, Error> {
         let mut done = Vec::new();
         let mut next = self.start_next(&queue).await;
         while let Some(filtered) = next {
@@ -143,7 +153,10 @@ impl Loader {
         Ok(done)
     }
 
-    async fn start_next(self: &Arc<Self>, queue: &Mutex<VecDeque<Work>>) -> Option<JoinHandle<Result<Filtered, Error>>> {
+    async fn start_next(
+        self: &Arc<Self>,
+        queue: &Mutex<VecDeque<Work>>,
+    ) -> Option<JoinHandle<Result<Filtered, Error>>> {
         let work = queue.lock().await.pop_front()?;
         Some(tokio::spawn(self.clone().filter(work)))
     }
@@ -156,7 +169,8 @@ impl Loader {
         let permit = self.memory.clone().acquire_many_owned(kilobytes).await;
         let memory = permit.map_err(|cause| Error::Worker(cause.to_string()))?;
         let plain = rows(&self.repository, &work.chunk).await?;
-        let (filters, snapshot, table, count) = (self.filters.clone(), self.snapshot.clone(), work.table.oid, work.chunk.rows);
+        let (filters, snapshot, table, count) =
+            (self.filters.clone(), self.snapshot.clone(), work.table.oid, work.chunk.rows);
         let (rows, counts) = objects::off_runtime(move || {
             let (rows, counts) =
                 filters.apply(table, &plain, count).map_err(|cause| Error::Filter { snapshot, cause })?;
@@ -169,7 +183,10 @@ impl Loader {
         .await?;
         if counts.read != work.chunk.rows {
             let object = format!("chunk {} of {}", work.key.1, work.table.sql);
-            return Err(Error::damaged(object, format!("it holds {} rows, {} were stored", counts.read, work.chunk.rows)));
+            return Err(Error::damaged(
+                object,
+                format!("it holds {} rows, {} were stored", counts.read, work.chunk.rows),
+            ));
         }
         Ok(Filtered { work, rows, counts, _memory: memory })
     }
@@ -188,7 +205,11 @@ async fn send(server: &Server, filtered: &Filtered) -> Result<(), Error> {
         }
         let taken = copy.finish().await?;
         if taken != filtered.counts.loaded {
-            return Err(Error::Counts { table: table.sql.clone(), expected: filtered.counts.loaded, found: taken });
+            return Err(Error::Counts {
+                table: table.sql.clone(),
+                expected: filtered.counts.loaded,
+                found: taken,
+            });
         }
     }
     let record = Target::record_chunk(filtered.work.key, &filtered.counts);
@@ -203,17 +224,31 @@ async fn load_large_objects(prepared: &Prepared, target: &Target) -> Result<(), 
     let done = target.restored_chunks().await?;
     let keep_owner = !prepared.options.no_owner && prepared.options.role.is_none();
     let server = target.worker().await?;
-    for (index, chunk) in stored.chunks.iter().enumerate().filter(|(index, _)| !done.contains_key(&(0, *index))) {
+    for (index, chunk) in
+        stored.chunks.iter().enumerate().filter(|(index, _)| !done.contains_key(&(0, *index)))
+    {
         let plain = Bytes::from(rows(&prepared.repository, chunk).await?);
         server.run("BEGIN", "begin", "large objects").await?;
         let mut fields = Vec::new();
         let mut rest: &[u8] = &plain;
-        let unreadable = |problem: &str| Error::damaged(format!("chunk {index} of the large objects"), problem);
-        while let Some((_, after)) = copy_binary::next_row(rest, COLUMNS, &mut fields).map_err(|e| unreadable(&e.to_string()))? {
-            let [Some(oid), Some(offset), Some(data)] = fields.as_slice() else { return Err(unreadable("a NULL")) };
-            let oid = u32::from_be_bytes((*oid).try_into().map_err(|_| unreadable("an oid of another width"))?);
-            let offset = i64::from_be_bytes((*offset).try_into().map_err(|_| unreadable("an offset of another width"))?);
-            let object = stored.objects.iter().find(|object| object.oid == oid).ok_or_else(|| unreadable("an unknown object"))?;
+        let unreadable =
+            |problem: &str| Error::damaged(format!("chunk {index} of the large objects"), problem);
+        while let Some((_, after)) =
+            copy_binary::next_row(rest, COLUMNS, &mut fields).map_err(|e| unreadable(&e.to_string()))?
+        {
+            let [Some(oid), Some(offset), Some(data)] = fields.as_slice() else {
+                return Err(unreadable("a NULL"));
+            };
+            let oid =
+                u32::from_be_bytes((*oid).try_into().map_err(|_| unreadable("an oid of another width"))?);
+            let offset = i64::from_be_bytes(
+                (*offset).try_into().map_err(|_| unreadable("an offset of another width"))?,
+            );
+            let object = stored
+                .objects
+                .iter()
+                .find(|object| object.oid == oid)
+                .ok_or_else(|| unreadable("an unknown object"))?;
             if offset == 0 {
                 let mut object = object.clone();
                 if prepared.options.no_acl {

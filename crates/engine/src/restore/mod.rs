@@ -35,7 +35,7 @@ use crate::ledger::{LastSeen, VerifiedLedger};
 use crate::progress::Progress;
 use crate::{Error, Repository, ledger};
 pub use plan::{Plan, PlannedTable};
-pub use select::{SnapshotInfo, Wanted, list};
+pub use select::{SnapshotInfo, Wanted, list, newest_catalog};
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -137,12 +137,18 @@ pub async fn prepare(
     let manifest = select::load_manifest(repository, &id).await?;
     if !ledger.contains(&manifest.ledger_head) {
         let seq = manifest.ledger_head.seq;
-        return Err(Error::ledger(seq, format!("it lacks entry {seq}, which snapshot {id} was taken after: it was rolled back or replaced")));
+        return Err(Error::ledger(
+            seq,
+            format!(
+                "it lacks entry {seq}, which snapshot {id} was taken after: it was rolled back or replaced"
+            ),
+        ));
     }
     progress.stage("preflight", 0);
     let archive = fetch::schema(repository, &manifest).await?;
     let server = Server::connect(target, Purpose::Restore).await?;
-    let mut objections = preflight::check(repository, &server, &manifest, &archive, &ledger, &options).await?;
+    let mut objections =
+        preflight::check(repository, &server, &manifest, &archive, &ledger, &options).await?;
     let plan = match plan::make(repository, &manifest, &ledger, options.jobs, progress).await {
         Ok(plan) => plan,
         Err(Error::Refused(more)) => {

@@ -82,7 +82,9 @@ pub(super) async fn make(
             oid: data.table,
         })
         .collect();
-    tables.sort_by(|one, other| other.plain_bytes.cmp(&one.plain_bytes).then_with(|| one.table.cmp(&other.table)));
+    tables.sort_by(|one, other| {
+        other.plain_bytes.cmp(&one.plain_bytes).then_with(|| one.table.cmp(&other.table))
+    });
     Ok(Plan {
         snapshot: manifest.snapshot.clone(),
         ledger_head: ledger.head(),

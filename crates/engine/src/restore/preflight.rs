@@ -42,7 +42,10 @@ fn server_fits(info: &ServerInfo, manifest: &Manifest, objections: &mut Vec<Obje
     let needed = source.server_version / 10_000;
     if info.major() < needed {
         let problem = format!("the server is PostgreSQL {}, the snapshot is of {needed}", info.major());
-        objections.push(Objection::new(Code::TargetTooOld, &server, problem).hint("restore into the same major version or a newer one"));
+        objections.push(
+            Objection::new(Code::TargetTooOld, &server, problem)
+                .hint("restore into the same major version or a newer one"),
+        );
     }
     if info.encoding != source.encoding {
         let problem = format!("its encoding is {}, the snapshot's is {}", info.encoding, source.encoding);
@@ -113,12 +116,19 @@ async fn target_is_free(
     Ok(())
 }
 
-async fn extensions(server: &Server, manifest: &Manifest, objections: &mut Vec<Objection>) -> Result<(), Error> {
+async fn extensions(
+    server: &Server,
+    manifest: &Manifest,
+    objections: &mut Vec<Objection>,
+) -> Result<(), Error> {
     let available: BTreeSet<String> = facts::available_extensions(server).await?.into_iter().collect();
     for extension in manifest.extensions.iter().filter(|extension| !available.contains(&extension.name)) {
         let object = format!("extension {}", extension.name);
-        let problem = format!("the server does not have it (the snapshot uses version {})", extension.version);
-        objections.push(Objection::new(Code::MissingExtension, object, problem).hint("install its package on the server"));
+        let problem =
+            format!("the server does not have it (the snapshot uses version {})", extension.version);
+        objections.push(
+            Objection::new(Code::MissingExtension, object, problem).hint("install its package on the server"),
+        );
     }
     Ok(())
 }
@@ -132,7 +142,8 @@ async fn roles(
 ) -> Result<(), Error> {
     let existing: BTreeSet<String> = facts::roles(server).await?.into_iter().collect();
     let statements = ddl::statements(archive);
-    let owners: BTreeSet<&str> = statements.iter().filter_map(|statement| Some(statement.owner.as_ref()?.role.as_str())).collect();
+    let owners: BTreeSet<&str> =
+        statements.iter().filter_map(|statement| Some(statement.owner.as_ref()?.role.as_str())).collect();
     let object_owners = manifest.large_objects.objects.iter().map(|object| object.owner.as_str());
     let owners: BTreeSet<&str> = owners.into_iter().chain(object_owners).collect();
     let granted = |role: &str| {
@@ -146,7 +157,9 @@ async fn roles(
     if !options.no_owner {
         missing.extend(owners.iter().filter(|role| !existing.contains(**role)));
     }
-    missing.extend(manifest.roles.iter().map(String::as_str).filter(|role| granted(role) && !existing.contains(*role)));
+    missing.extend(
+        manifest.roles.iter().map(String::as_str).filter(|role| granted(role) && !existing.contains(*role)),
+    );
     if let Some(role) = options.role.as_deref().filter(|role| !existing.contains(*role)) {
         missing.insert(role);
     }
@@ -158,24 +171,39 @@ async fn roles(
     Ok(())
 }
 
-async fn tablespaces(server: &Server, manifest: &Manifest, objections: &mut Vec<Objection>) -> Result<(), Error> {
+async fn tablespaces(
+    server: &Server,
+    manifest: &Manifest,
+    objections: &mut Vec<Objection>,
+) -> Result<(), Error> {
     let existing: BTreeSet<String> = facts::tablespaces(server).await?.into_iter().collect();
     for tablespace in manifest.tablespaces.iter().filter(|name| !existing.contains(*name)) {
         let object = format!("tablespace {tablespace}");
-        objections.push(Objection::new(Code::MissingTablespace, object, "the server does not have it").hint("create it"));
+        objections.push(
+            Objection::new(Code::MissingTablespace, object, "the server does not have it").hint("create it"),
+        );
     }
     Ok(())
 }
 
 /// Existence and length of every chunk, before the first write.
-async fn chunks_are_there(repository: &Repository, manifest: &Manifest, objections: &mut Vec<Objection>) -> Result<(), Error> {
-    let mut wanted: HashMap<String, u64> =
-        manifest.all_chunks().map(|chunk| (layout::chunk(&chunk.name, &chunk.upload), chunk.stored.len)).collect();
+async fn chunks_are_there(
+    repository: &Repository,
+    manifest: &Manifest,
+    objections: &mut Vec<Objection>,
+) -> Result<(), Error> {
+    let mut wanted: HashMap<String, u64> = manifest
+        .all_chunks()
+        .map(|chunk| (layout::chunk(&chunk.name, &chunk.upload), chunk.stored.len))
+        .collect();
     let mut stored = repository.store().list(layout::CHUNKS).await?;
     while let Some(info) = stored.try_next().await? {
         match wanted.remove(info.name.as_str()) {
             Some(len) if len != info.len => {
-                return Err(Error::damaged(info.name, format!("it has {} bytes, {len} were stored", info.len)));
+                return Err(Error::damaged(
+                    info.name,
+                    format!("it has {} bytes, {len} were stored", info.len),
+                ));
             }
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
+use lethe_format::catalog::Catalog;
 use lethe_format::ids::SnapshotId;
 use lethe_format::layout;
 use lethe_format::manifest::Manifest;
@@ -32,7 +33,8 @@ impl std::fmt::Display for Wanted {
 async fn ids(repository: &Repository) -> Result<Vec<SnapshotId>, Error> {
     let objects = repository.store().list(layout::SNAPSHOTS).await?;
     let infos: Vec<_> = objects.try_collect().await?;
-    let mut ids: Vec<SnapshotId> = infos.iter().filter_map(|info| layout::snapshot_of_manifest(info.name.as_str())).collect();
+    let mut ids: Vec<SnapshotId> =
+        infos.iter().filter_map(|info| layout::snapshot_of_manifest(info.name.as_str())).collect();
     ids.sort();
     Ok(ids)
 }
@@ -67,6 +69,14 @@ pub(crate) async fn load_manifest(repository: &Repository, id: &SnapshotId) -> R
         return Err(Error::damaged(object, "it is the manifest of another snapshot"));
     }
     Ok(manifest)
+}
+
+/// The catalog of the newest snapshot; none if there is no snapshot yet.
+pub async fn newest_catalog(repository: &Repository) -> Result<Option<Catalog>, Error> {
+    match ids(repository).await?.last() {
+        None => Ok(None),
+        Some(id) => Ok(Some(load_manifest(repository, id).await?.catalog)),
+    }
 }
 
 /// A line of `lethe snapshots`.

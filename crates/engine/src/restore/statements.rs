@@ -30,7 +30,11 @@ pub(super) struct Unvalidated {
 impl Statements {
     pub(super) fn new(prepared: &Prepared) -> Self {
         let all = ddl::statements(&prepared.archive);
-        Self { all, no_owner: prepared.options.no_owner || prepared.options.role.is_some(), no_acl: prepared.options.no_acl }
+        Self {
+            all,
+            no_owner: prepared.options.no_owner || prepared.options.role.is_some(),
+            no_acl: prepared.options.no_acl,
+        }
     }
 
     pub(super) fn of(&self, step: Step) -> impl Iterator<Item = &Statement> {
@@ -59,8 +63,15 @@ impl Statements {
         Ok(())
     }
 
-    pub(super) async fn run(&self, target: &Target, server: &Server, statement: &Statement) -> Result<(), Error> {
-        target.run_once(server, statement.dump_id, &self.sql(statement, &statement.sql), &statement.object).await
+    pub(super) async fn run(
+        &self,
+        target: &Target,
+        server: &Server,
+        statement: &Statement,
+    ) -> Result<(), Error> {
+        target
+            .run_once(server, statement.dump_id, &self.sql(statement, &statement.sql), &statement.object)
+            .await
     }
 
     /// Creates the foreign key without validating it, where the server can; tells if it is still to be validated.
@@ -73,7 +84,8 @@ impl Statements {
     ) -> Result<Option<Unvalidated>, Error> {
         let text = statement.sql.trim().trim_end_matches(';');
         let known = statement.table.clone().zip(statement.constraint.clone());
-        let deferrable = known.filter(|(table, constraint)| may_be_validated_later(prepared, table, constraint));
+        let deferrable =
+            known.filter(|(table, constraint)| may_be_validated_later(prepared, table, constraint));
         let Some((table, constraint)) = deferrable else {
             self.run(target, server, statement).await?;
             return Ok(None);
@@ -104,11 +116,18 @@ impl Statements {
 /// PostgreSQL 18.
 fn may_be_validated_later(prepared: &Prepared, table: &(String, String), constraint: &str) -> bool {
     let catalog = &prepared.manifest.catalog;
-    let names: BTreeMap<u32, (&str, &str)> =
-        catalog.tables.iter().map(|table| (table.oid, (table.name.schema.as_str(), table.name.name.as_str()))).collect();
+    let names: BTreeMap<u32, (&str, &str)> = catalog
+        .tables
+        .iter()
+        .map(|table| (table.oid, (table.name.schema.as_str(), table.name.name.as_str())))
+        .collect();
     let wanted = (table.0.as_str(), table.1.as_str());
     catalog.foreign_keys.iter().any(|key| {
         let plain = catalog.table(key.child).is_some_and(|table| table.kind == TableKind::Plain);
-        key.name == constraint && names.get(&key.child) == Some(&wanted) && key.validated && key.enforced && plain
+        key.name == constraint
+            && names.get(&key.child) == Some(&wanted)
+            && key.validated
+            && key.enforced
+            && plain
     })
 }

@@ -84,12 +84,19 @@ impl Target {
     }
 
     /// Runs a statement in a transaction of its own, unless it was run before.
-    pub(super) async fn run_once(&self, server: &Server, id: i64, sql: &str, object: &str) -> Result<(), Error> {
+    pub(super) async fn run_once(
+        &self,
+        server: &Server,
+        id: i64,
+        sql: &str,
+        object: &str,
+    ) -> Result<(), Error> {
         if self.done.lock().await.contains(&id) {
             return Ok(());
         }
         let record = format!("RESET ROLE; INSERT INTO lethe.done_statements VALUES ({id}); COMMIT;");
-        let role = self.role.as_deref().map(|role| format!("SET ROLE {};", quote_ident(role))).unwrap_or_default();
+        let role =
+            self.role.as_deref().map(|role| format!("SET ROLE {};", quote_ident(role))).unwrap_or_default();
         // Three messages instead of one: a statement's own text must not be joined with ours by a missing semicolon.
         let run = async {
             server.run("BEGIN", "begin", object).await?;
@@ -109,13 +116,22 @@ impl Target {
     pub(super) async fn restored_chunks(&self) -> Result<BTreeMap<ChunkKey, Counts>, Error> {
         let sql = "SELECT table_oid, chunk, read, loaded, dropped, changed FROM lethe.restored_chunks";
         let rows = query(&self.main, sql).await?;
-        let number = |row: &lethe_postgres::tokio_postgres::Row, column: usize| row.get::<_, i64>(column).unsigned_abs();
+        let number = |row: &lethe_postgres::tokio_postgres::Row, column: usize| {
+            row.get::<_, i64>(column).unsigned_abs()
+        };
         Ok(rows
             .iter()
             .map(|row| {
-                let key = (u32::try_from(row.get::<_, i64>(0)).unwrap_or(0), row.get::<_, i32>(1).unsigned_abs() as usize);
-                let counts =
-                    Counts { read: number(row, 2), loaded: number(row, 3), dropped: number(row, 4), changed: number(row, 5) };
+                let key = (
+                    u32::try_from(row.get::<_, i64>(0)).unwrap_or(0),
+                    row.get::<_, i32>(1).unsigned_abs() as usize,
+                );
+                let counts = Counts {
+                    read: number(row, 2),
+                    loaded: number(row, 3),
+                    dropped: number(row, 4),
+                    changed: number(row, 5),
+                };
                 (key, counts)
             })
             .collect())
@@ -204,6 +220,11 @@ async fn begin(server: &Server, prepared: &Prepared) -> Result<(), Error> {
 
 async fn query(server: &Server, sql: &str) -> Result<Vec<lethe_postgres::tokio_postgres::Row>, Error> {
     server.client().query(sql, &[]).await.map_err(|cause| {
-        PostgresError::Server { stage: "look at", object: server.settings().to_string(), cause: ServerError::from(cause) }.into()
+        PostgresError::Server {
+            stage: "look at",
+            object: server.settings().to_string(),
+            cause: Box::new(ServerError::from(cause)),
+        }
+        .into()
     })
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use lethe_format::sql::quote_ident;
 use lethe_format::manifest::CopyFormat;
+use lethe_format::sql::quote_ident;
 use lethe_format::{copy_binary, copy_text};
 use lethe_postgres::{BlockRange, CopyOut, Server};
 
@@ -25,12 +25,14 @@ pub(super) async fn verify(
         let table = format!("{}.{}", quote_ident(&key.table.0), quote_ident(&key.table.1));
         let sql = format!("ALTER TABLE {table} VALIDATE CONSTRAINT {}", quote_ident(&key.constraint));
         // Validation twice is no error, so it needs no record.
-        server.run(&sql, "validate", format!("{} of {table}", key.constraint)).await.map_err(|error| match error.code() {
-            Some("23503") => Error::Verification {
-                object: format!("foreign key {} of {table}", key.constraint),
-                problem: "rows refer to rows that are not there".to_owned(),
-            },
-            _ => error.into(),
+        server.run(&sql, "validate", format!("{} of {table}", key.constraint)).await.map_err(|error| {
+            match error.code() {
+                Some("23503") => Error::Verification {
+                    object: format!("foreign key {} of {table}", key.constraint),
+                    problem: "rows refer to rows that are not there".to_owned(),
+                },
+                _ => error.into(),
+            }
         })?;
         progress.advance(1);
     }
@@ -62,7 +64,9 @@ async fn look_for_erased(prepared: &Prepared, server: &Server, oid: u32) -> Resu
         let piece = copy.next().await?;
         if let Some(piece) = &piece {
             count += match data.format {
-                CopyFormat::Binary => binary.push(piece, &mut rows).map_err(|error| Error::damaged(&table.name, error))?,
+                CopyFormat::Binary => {
+                    binary.push(piece, &mut rows).map_err(|error| Error::damaged(&table.name, error))?
+                }
                 CopyFormat::Text => text.push(piece, &mut rows),
             };
         }

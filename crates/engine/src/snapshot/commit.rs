@@ -10,7 +10,11 @@ use lethe_store::ObjectName;
 
 use crate::{Error, Repository, objects};
 
-pub(super) async fn write_schema(repository: &Repository, id: &SnapshotId, archive: Vec<u8>) -> Result<StoredObject, Error> {
+pub(super) async fn write_schema(
+    repository: &Repository,
+    id: &SnapshotId,
+    archive: Vec<u8>,
+) -> Result<StoredObject, Error> {
     let recipients = repository.recipients().to_vec();
     let bytes = objects::off_runtime(move || objects::seal(&recipients, &archive, 3)).await?;
     let stored = StoredObject { hash: Digest::of(&bytes), len: bytes.len() as u64 };
@@ -23,8 +27,12 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
     let chunks: BTreeMap<Digest, &Chunk> = manifest.all_chunks().map(|chunk| (chunk.name, chunk)).collect();
     let chunks = chunks.into_values().cloned().collect();
     let index = ChunkIndex { version: VERSION, snapshot: manifest.snapshot.clone(), chunks };
-    let index = index.to_bytes(repository.naming_key()?.as_bytes()).map_err(Error::format("the chunk index"))?;
-    repository.store().put(&ObjectName::new(layout::chunk_index(&manifest.snapshot))?, Bytes::from(index)).await?;
+    let index =
+        index.to_bytes(repository.naming_key()?.as_bytes()).map_err(Error::format("the chunk index"))?;
+    repository
+        .store()
+        .put(&ObjectName::new(layout::chunk_index(&manifest.snapshot))?, Bytes::from(index))
+        .await?;
 
     let json = manifest.to_json().map_err(Error::format("the manifest"))?;
     let recipients = repository.recipients().to_vec();

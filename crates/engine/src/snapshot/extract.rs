@@ -62,17 +62,23 @@ pub(super) async fn copy_tables(
     // The largest tables first, so that no connection is left alone with one of them at the end.
     let mut order: Vec<usize> = (0..tables.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(tables[*index].ranges.len()));
-    let ranges = |table: usize| tables[table].ranges.iter().enumerate().map(move |(number, range)| (table, number, *range));
-    let queue: Arc<Mutex<VecDeque<(usize, usize, BlockRange)>>> = Arc::new(Mutex::new(order.into_iter().flat_map(ranges).collect()));
+    let ranges = |table: usize| {
+        tables[table].ranges.iter().enumerate().map(move |(number, range)| (table, number, *range))
+    };
+    let queue: Arc<Mutex<VecDeque<(usize, usize, BlockRange)>>> =
+        Arc::new(Mutex::new(order.into_iter().flat_map(ranges).collect()));
 
     let mut workers = JoinSet::new();
     for _ in 0..jobs.max(1) {
         let server = view.worker().await?;
-        let (shared, queue, uploads, progress) = (shared.clone(), queue.clone(), uploads.clone(), progress.clone());
+        let (shared, queue, uploads, progress) =
+            (shared.clone(), queue.clone(), uploads.clone(), progress.clone());
         workers.spawn(async move {
             let mut done = Vec::new();
             loop {
-                let Some((table, number, range)) = queue.lock().await.pop_front() else { return Ok::<_, Error>(done) };
+                let Some((table, number, range)) = queue.lock().await.pop_front() else {
+                    return Ok::<_, Error>(done);
+                };
                 let (_, description, format) = &shared[table];
                 let chunks = copy_range(&server, description, range, *format, &uploads).await?;
                 progress.advance(u64::from(BLOCKS_PER_CHUNK) * BLOCK);
@@ -107,7 +113,9 @@ async fn copy_range(
         count += splitter.push(&piece, &mut rows).map_err(|problem| unexpected(table, problem))?;
         // Each message of the server holds one row, so the cut falls at the same row every time.
         if rows.len() >= LARGEST_PLAIN {
-            chunks.push(uploads.store(Bytes::from(std::mem::take(&mut rows)), std::mem::take(&mut count)).await?);
+            chunks.push(
+                uploads.store(Bytes::from(std::mem::take(&mut rows)), std::mem::take(&mut count)).await?,
+            );
         }
     }
     splitter.finish().map_err(|problem| unexpected(table, problem))?;

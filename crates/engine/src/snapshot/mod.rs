@@ -144,7 +144,7 @@ async fn refuse_unfinished_restore(server: &Server) -> Result<(), Error> {
         Err(cause) => Err(lethe_postgres::Error::Server {
             stage: "look at",
             object: server.settings().to_string(),
-            cause: cause.into(),
+            cause: Box::new(cause.into()),
         }
         .into()),
     }

@@ -40,7 +40,13 @@ impl Uploads {
             Some(id) => chunks_of(repository, &id, &naming_key).await?,
             None => HashMap::new(),
         };
-        Ok(Self { repository: repository.clone(), naming_key, level, known: Mutex::new(known), totals: Mutex::default() })
+        Ok(Self {
+            repository: repository.clone(),
+            naming_key,
+            level,
+            known: Mutex::new(known),
+            totals: Mutex::default(),
+        })
     }
 
     /// Makes sure that the content is stored, and returns its chunk.
@@ -82,9 +88,15 @@ async fn newest_snapshot(repository: &Repository) -> Result<Option<SnapshotId>, 
 }
 
 /// An index that is missing or not ours costs space, not correctness: then everything is uploaded.
-async fn chunks_of(repository: &Repository, id: &SnapshotId, key: &NamingKey) -> Result<HashMap<Digest, Chunk>, Error> {
+async fn chunks_of(
+    repository: &Repository,
+    id: &SnapshotId,
+    key: &NamingKey,
+) -> Result<HashMap<Digest, Chunk>, Error> {
     let name = layout::chunk_index(id);
-    let Some(bytes) = objects::get_if_there(repository.store().as_ref(), &name, objects::DOCUMENT_LIMIT).await? else {
+    let Some(bytes) =
+        objects::get_if_there(repository.store().as_ref(), &name, objects::DOCUMENT_LIMIT).await?
+    else {
         tracing::warn!(snapshot = %id, "its chunk index is missing; nothing is shared with it");
         return Ok(HashMap::new());
     };

@@ -18,7 +18,9 @@ fn foreign_key(server: &Server, row: &Row) -> Result<ForeignKey, Error> {
         return Err(unexpected(server, format!("foreign key {name} has columns that do not pair")));
     }
     let pairs = children.into_iter().zip(parents).zip(operators);
-    let action = |column: usize| action(row.get(column)).ok_or_else(|| unexpected(server, format!("an action of {name}")));
+    let action = |column: usize| {
+        action(row.get(column)).ok_or_else(|| unexpected(server, format!("an action of {name}")))
+    };
     Ok(ForeignKey {
         child: row.get(1),
         parent: row.get(2),

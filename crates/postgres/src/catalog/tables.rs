@@ -57,7 +57,12 @@ pub(super) async fn add_columns(server: &Server, oids: &[u32], tables: &mut [Tab
 pub(super) async fn add_keys(server: &Server, oids: &[u32], tables: &mut [Table]) -> Result<(), Error> {
     for row in query(server, include_str!("unique_keys.sql"), &[&oids]).await? {
         let Some(table) = table_of(tables, &row) else { continue };
-        let key = UniqueKey { name: row.get(1), columns: row.get(2), primary: row.get(3), nulls_not_distinct: row.get(4) };
+        let key = UniqueKey {
+            name: row.get(1),
+            columns: row.get(2),
+            primary: row.get(3),
+            nulls_not_distinct: row.get(4),
+        };
         table.unique_keys.push(key);
     }
     for row in query(server, include_str!("checks.sql"), &[&oids]).await? {
@@ -72,13 +77,19 @@ pub(super) async fn add_defaults(server: &Server, oids: &[u32], tables: &mut [Ta
     for row in query(server, include_str!("defaults.sql"), &[&oids]).await? {
         let (attnum, type_name): (i16, String) = (row.get(1), row.get(2));
         let (expression, send, constant): (String, String, bool) = (row.get(3), row.get(4), row.get(5));
-        let Some(column) = table_of(tables, &row).and_then(|table| table.columns.iter_mut().find(|c| c.attnum == attnum)) else {
+        let Some(column) =
+            table_of(tables, &row).and_then(|table| table.columns.iter_mut().find(|c| c.attnum == attnum))
+        else {
             continue;
         };
         column.default = Some(if constant {
             let binary = if send == "-" { "NULL".to_owned() } else { format!("encode({send}(v), 'hex')") };
             let sql = format!("SELECT v::text, {binary} FROM (SELECT ({expression})::{type_name}) d(v)");
-            let value = server.client().query_one(&sql, &[]).await.map_err(Error::server(STAGE, server.settings()))?;
+            let value = server
+                .client()
+                .query_one(&sql, &[])
+                .await
+                .map_err(Error::server(STAGE, server.settings()))?;
             DefaultValue::Constant { text: value.get(0), binary: value.get(1) }
         } else {
             DefaultValue::Computed

@@ -25,7 +25,8 @@ pub(super) struct Built {
 }
 
 pub(super) fn build(catalog: &Catalog, data: &[TableData], subjects: Vec<BoundSubject>) -> Built {
-    let mut builder = Builder { catalog, data, sets: Sets::default(), rules: BTreeMap::new(), objections: Vec::new() };
+    let mut builder =
+        Builder { catalog, data, sets: Sets::default(), rules: BTreeMap::new(), objections: Vec::new() };
     let subject_tables: Vec<Oid> =
         subjects.iter().flat_map(|subject| family::reached_by_delete(catalog, subject.table)).collect();
     let reach = reach::reach(catalog, subject_tables);
@@ -57,7 +58,8 @@ impl Builder<'_> {
         let mut sets = Vec::new();
         for subject in subjects {
             let BoundSubject { label, table, columns, domains, keys } = subject;
-            let definition = SetDefinition { relation: table, columns: columns.clone(), domains: domains.clone() };
+            let definition =
+                SetDefinition { relation: table, columns: columns.clone(), domains: domains.clone() };
             let set = self.sets.add(definition, keys);
             sets.push(set);
             for leaf in family::reached_by_delete(self.catalog, table) {
@@ -73,7 +75,8 @@ impl Builder<'_> {
                 match probe {
                     Ok(probe) => self.add_probe(leaf, probe),
                     Err(problem) => {
-                        let objection = Objection::new(Code::UndecidableEquality, format!("subject {label}"), problem);
+                        let objection =
+                            Objection::new(Code::UndecidableEquality, format!("subject {label}"), problem);
                         self.objections.push(objection);
                     }
                 }
@@ -84,7 +87,8 @@ impl Builder<'_> {
 
     /// Adds the foreign key's probes to its children and the recording of keys to its parents.
     fn add_foreign_key(&mut self, key: &ForeignKey, reach: &Reach) -> Result<Option<SetId>, Objection> {
-        let (Some(child), Some(parent)) = (self.catalog.table(key.child), self.catalog.table(key.parent)) else {
+        let (Some(child), Some(parent)) = (self.catalog.table(key.child), self.catalog.table(key.parent))
+        else {
             return Ok(None);
         };
         let object = format!("foreign key {} of {}", key.name, child.name);
@@ -114,13 +118,17 @@ impl Builder<'_> {
         };
         let child_columns = reach::all_columns(key);
         for leaf in family::leaves(self.catalog, key.child) {
-            let (fields, reader) = self.reader_in(key.child, &child_columns, leaf, &domains).map_err(undecidable)?;
+            let (fields, reader) =
+                self.reader_in(key.child, &child_columns, leaf, &domains).map_err(undecidable)?;
             let on_drop = match key.on_delete {
                 Action::NoAction | Action::Restrict | Action::Cascade => Effect::Drop,
                 action => Effect::Change(self.change(key, leaf, action, &reach::set_columns(key))?),
             };
             let on_change = self.on_change(key, leaf, reach)?;
-            self.add_probe(leaf, Probe { label: key.name.clone(), is_subject: false, fields, reader, set, on_drop, on_change });
+            self.add_probe(
+                leaf,
+                Probe { label: key.name.clone(), is_subject: false, fields, reader, set, on_drop, on_change },
+            );
         }
         Ok(Some(set))
     }
@@ -133,8 +141,10 @@ impl Builder<'_> {
         if self.rules.values().any(emitted) {
             return Some(set);
         }
-        (0..self.sets.definitions.len())
-            .find(|set| self.sets.definitions[*set] == *definition && self.rules.values().any(|rules| rules.emits.iter().any(|emit| emit.set == *set)))
+        (0..self.sets.definitions.len()).find(|set| {
+            self.sets.definitions[*set] == *definition
+                && self.rules.values().any(|rules| rules.emits.iter().any(|emit| emit.set == *set))
+        })
     }
 
     fn on_change(&self, key: &ForeignKey, leaf: Oid, reach: &Reach) -> Result<OnChange, Objection> {
@@ -142,7 +152,10 @@ impl Builder<'_> {
         let may_change = parents.iter().any(|parent| {
             let columns: Vec<AttNum> = key.columns.iter().map(|pair| pair.parent).collect();
             let mapped = columns_in(self.catalog, key.parent, &columns, *parent).unwrap_or_default();
-            reach.changeable.get(parent).is_some_and(|changed| mapped.iter().any(|column| changed.contains(column)))
+            reach
+                .changeable
+                .get(parent)
+                .is_some_and(|changed| mapped.iter().any(|column| changed.contains(column)))
         });
         if !may_change {
             return Ok(OnChange::Never);
@@ -152,7 +165,8 @@ impl Builder<'_> {
                 OnChange::Refuse("a referenced key would become NULL while rows refer to it".to_owned())
             }
             Action::Cascade => {
-                let each = key.columns.iter().map(|pair| self.change(key, leaf, Action::SetNull, &[pair.child]));
+                let each =
+                    key.columns.iter().map(|pair| self.change(key, leaf, Action::SetNull, &[pair.child]));
                 OnChange::Follow(each.collect::<Result<_, _>>()?)
             }
             action => OnChange::Change(self.change(key, leaf, action, &reach::all_columns(key))?),
@@ -160,9 +174,17 @@ impl Builder<'_> {
     }
 
     /// The change that `SET NULL` or `SET DEFAULT` makes to the columns (of the foreign key's child) in one leaf.
-    fn change(&self, key: &ForeignKey, leaf: Oid, action: Action, columns: &[AttNum]) -> Result<Change, Objection> {
+    fn change(
+        &self,
+        key: &ForeignKey,
+        leaf: Oid,
+        action: Action,
+        columns: &[AttNum],
+    ) -> Result<Change, Objection> {
         let object = format!("foreign key {}", key.name);
-        let missing = |what: &str| Objection::new(Code::UnsupportedReference, &object, format!("{what} is not in the snapshot"));
+        let missing = |what: &str| {
+            Objection::new(Code::UnsupportedReference, &object, format!("{what} is not in the snapshot"))
+        };
         let table = self.catalog.table(leaf).ok_or_else(|| missing("its table"))?;
         let mapped = columns_in(self.catalog, key.child, columns, leaf).ok_or_else(|| missing("a column"))?;
         let format = self.layout(leaf).map_or(CopyFormat::Text, |data| data.format);
@@ -170,16 +192,20 @@ impl Builder<'_> {
         let mut values = Vec::new();
         let mut refused = None;
         for attnum in mapped {
-            let field = self.field(leaf, attnum).map_err(|problem| Objection::new(Code::UnsupportedReference, &object, problem))?;
+            let field = self
+                .field(leaf, attnum)
+                .map_err(|problem| Objection::new(Code::UnsupportedReference, &object, problem))?;
             let default = table.column(attnum).and_then(|column| column.default.as_ref());
             let value = match (action, default) {
-                (Action::SetDefault, Some(DefaultValue::Constant { text, binary })) => match constant(format, text, binary) {
-                    Ok(value) => value,
-                    Err(reason) => {
-                        refused.get_or_insert(reason.to_owned());
-                        None
+                (Action::SetDefault, Some(DefaultValue::Constant { text, binary })) => {
+                    match constant(format, text, binary) {
+                        Ok(value) => value,
+                        Err(reason) => {
+                            refused.get_or_insert(reason.to_owned());
+                            None
+                        }
                     }
-                },
+                }
                 (Action::SetDefault, Some(DefaultValue::Computed)) => {
                     refused.get_or_insert("SET DEFAULT needs a default that is a constant".to_owned());
                     None
@@ -224,18 +250,28 @@ impl Builder<'_> {
 
     /// The position of a column in the stored rows.
     fn field(&self, leaf: Oid, attnum: AttNum) -> Result<usize, String> {
-        let position = self.layout(leaf).and_then(|data| data.columns.iter().position(|column| *column == attnum));
+        let position =
+            self.layout(leaf).and_then(|data| data.columns.iter().position(|column| *column == attnum));
         position.ok_or_else(|| {
             let table = self.catalog.table(leaf);
             let column = table.and_then(|table| table.column(attnum)).map_or("?", |column| &column.name);
             let table = table.map(|table| table.name.to_string()).unwrap_or_default();
-            format!("its column {column} in {table} is computed by the server and not part of the stored rows")
+            format!(
+                "its column {column} in {table} is computed by the server and not part of the stored rows"
+            )
         })
     }
 
     /// Positions and reader of a key's columns in a leaf of `relation`.
-    fn reader_in(&self, relation: Oid, columns: &[AttNum], leaf: Oid, domains: &[Domain]) -> Result<(Vec<usize>, KeyReader), String> {
-        let mapped = columns_in(self.catalog, relation, columns, leaf).ok_or("a partition lacks one of its columns")?;
+    fn reader_in(
+        &self,
+        relation: Oid,
+        columns: &[AttNum],
+        leaf: Oid,
+        domains: &[Domain],
+    ) -> Result<(Vec<usize>, KeyReader), String> {
+        let mapped = columns_in(self.catalog, relation, columns, leaf)
+            .ok_or("a partition lacks one of its columns")?;
         let table = self.catalog.table(leaf).ok_or("its table is not in the snapshot")?;
         let mut fields = Vec::new();
         let mut readers = Vec::new();
@@ -264,7 +300,9 @@ impl Builder<'_> {
                 continue;
             }
             for emit in rules.emits.iter_mut().filter(|emit| !unvalidated.contains(&emit.set)) {
-                let same_key = |probe: &Probe| probe.fields == emit.fields && probe.reader.domains() == emit.reader.domains();
+                let same_key = |probe: &Probe| {
+                    probe.fields == emit.fields && probe.reader.domains() == emit.reader.domains()
+                };
                 if rules.probes.iter().all(same_key) {
                     emit.prefilled = true;
                     for probe in &rules.probes {
@@ -287,7 +325,9 @@ impl Builder<'_> {
             let conflicting = rules.probes.iter().enumerate().any(|(index, probe)| match &probe.on_drop {
                 Effect::Drop => false,
                 Effect::Change(change) => {
-                    let shares = |other: &Probe| change.fields.iter().any(|change| other.fields.contains(&change.field));
+                    let shares = |other: &Probe| {
+                        change.fields.iter().any(|change| other.fields.contains(&change.field))
+                    };
                     rules.probes.iter().enumerate().any(|(other, probe)| other != index && shares(probe))
                 }
             });
@@ -296,15 +336,26 @@ impl Builder<'_> {
     }
 }
 
-fn domains(catalog: &Catalog, key: &ForeignKey, parent: &Table, child: &Table) -> Result<Vec<Domain>, String> {
+fn domains(
+    catalog: &Catalog,
+    key: &ForeignKey,
+    parent: &Table,
+    child: &Table,
+) -> Result<Vec<Domain>, String> {
     let mut domains = Vec::new();
     for pair in &key.columns {
-        let (Some(parent_column), Some(child_column)) = (parent.column(pair.parent), child.column(pair.child)) else {
+        let (Some(parent_column), Some(child_column)) =
+            (parent.column(pair.parent), child.column(pair.child))
+        else {
             return Err("a column is not in the snapshot".to_owned());
         };
-        let domain = key::operator_domain(catalog, &pair.operator, parent_column, child_column).map_err(|reason| {
-            format!("{}.{} → {}.{}: {reason}", child.name, child_column.name, parent.name, parent_column.name)
-        })?;
+        let domain =
+            key::operator_domain(catalog, &pair.operator, parent_column, child_column).map_err(|reason| {
+                format!(
+                    "{}.{} → {}.{}: {reason}",
+                    child.name, child_column.name, parent.name, parent_column.name
+                )
+            })?;
         domains.push(domain);
     }
     Ok(domains)
@@ -314,7 +365,11 @@ fn domains(catalog: &Catalog, key: &ForeignKey, parent: &Table, child: &Table) -
 type Constant = (Arc<[u8]>, Arc<[u8]>);
 
 /// A default in the table's COPY format, escaped for text, and plain.
-fn constant(format: CopyFormat, text: &Option<String>, binary: &Option<String>) -> Result<Option<Constant>, &'static str> {
+fn constant(
+    format: CopyFormat,
+    text: &Option<String>,
+    binary: &Option<String>,
+) -> Result<Option<Constant>, &'static str> {
     match format {
         CopyFormat::Text => Ok(text.as_ref().map(|text| {
             let mut escaped = Vec::new();

@@ -12,7 +12,9 @@ pub(super) fn leaves(catalog: &Catalog, relation: Oid) -> Vec<Oid> {
 
 /// The tables that `DELETE FROM relation` reaches: partitions, and children by inheritance.
 pub(super) fn reached_by_delete(catalog: &Catalog, relation: Oid) -> Vec<Oid> {
-    below(catalog, relation, |table, parent| table.partition_of == Some(parent) || table.inherits.contains(&parent))
+    below(catalog, relation, |table, parent| {
+        table.partition_of == Some(parent) || table.inherits.contains(&parent)
+    })
 }
 
 fn below(catalog: &Catalog, relation: Oid, is_child: impl Fn(&Table, Oid) -> bool) -> Vec<Oid> {

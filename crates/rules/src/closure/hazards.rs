@@ -16,29 +16,47 @@ pub(super) enum NewValue {
 ///
 /// A row that is changed in spite of a refusal would make the restore differ from what the server does, so the plan
 /// objects as soon as one row is hit.
-pub(super) fn refusal(catalog: &Catalog, table: &Table, key: &ForeignKey, values: &[(AttNum, NewValue)]) -> Option<String> {
-    let new_value = |attnum: AttNum| values.iter().find(|(changed, _)| *changed == attnum).map(|(_, value)| *value);
+pub(super) fn refusal(
+    catalog: &Catalog,
+    table: &Table,
+    key: &ForeignKey,
+    values: &[(AttNum, NewValue)],
+) -> Option<String> {
+    let new_value =
+        |attnum: AttNum| values.iter().find(|(changed, _)| *changed == attnum).map(|(_, value)| *value);
     for (attnum, value) in values {
         let Some(column) = table.column(*attnum) else { continue };
         if *value == NewValue::Null && column.not_null {
-            return Some(format!("it would set {}.{} to NULL, which is declared NOT NULL", table.name, column.name));
+            return Some(format!(
+                "it would set {}.{} to NULL, which is declared NOT NULL",
+                table.name, column.name
+            ));
         }
         if *value == NewValue::Null && domain_rejects_null(catalog, column.type_oid) {
-            return Some(format!("it would set {}.{} to NULL, which its domain may not allow", table.name, column.name));
+            return Some(format!(
+                "it would set {}.{} to NULL, which its domain may not allow",
+                table.name, column.name
+            ));
         }
     }
     for check in &table.checks {
         let touched: Vec<NewValue> = check.columns.iter().filter_map(|column| new_value(*column)).collect();
         let safe = touched.iter().all(|value| *value == NewValue::Null) && holds_for_null(&check.expression);
         if !touched.is_empty() && !safe {
-            return Some(format!("the check constraint {} of {} may not allow the change", check.name, table.name));
+            return Some(format!(
+                "the check constraint {} of {} may not allow the change",
+                check.name, table.name
+            ));
         }
     }
     for unique in &table.unique_keys {
         let defaulted = unique.columns.iter().any(|column| new_value(*column) == Some(NewValue::Default));
         let nulled = unique.columns.iter().any(|column| new_value(*column).is_some());
         if defaulted || (nulled && unique.nulls_not_distinct) {
-            return Some(format!("the unique key {} of {} may not allow the change", unique.name, table.name));
+            return Some(format!(
+                "the unique key {} of {} may not allow the change",
+                unique.name, table.name
+            ));
         }
     }
     if is_partition_key(catalog, table, &|column| new_value(column).is_some()) {
@@ -54,10 +72,14 @@ fn other_keys(
     new_value: &impl Fn(AttNum) -> Option<NewValue>,
 ) -> Option<String> {
     for key in catalog.foreign_keys.iter().filter(|key| key.enforced && belongs_to(catalog, table, key)) {
-        let mapped = |attnum: AttNum| columns_in(catalog, key.child, &[attnum], table.oid).map(|mapped| mapped[0]);
+        let mapped =
+            |attnum: AttNum| columns_in(catalog, key.child, &[attnum], table.oid).map(|mapped| mapped[0]);
         let value = |attnum: AttNum| mapped(attnum).and_then(new_value);
         if breaks_full_match(key, |attnum| value(attnum) == Some(NewValue::Null)) {
-            return Some(format!("it would set only a part of the key of {} to NULL, which MATCH FULL forbids", key.name));
+            return Some(format!(
+                "it would set only a part of the key of {} to NULL, which MATCH FULL forbids",
+                key.name
+            ));
         }
         let same = key.name == changing.name && key.child == changing.child;
         let defaulted = key.columns.iter().any(|pair| value(pair.child) == Some(NewValue::Default));
@@ -65,9 +87,12 @@ fn other_keys(
             return Some(format!("the new value would have to satisfy {} as well", key.name));
         }
         let is_referenced = |referencing: &ForeignKey| {
-            let parent = |attnum: AttNum| columns_in(catalog, referencing.parent, &[attnum], table.oid).map(|mapped| mapped[0]);
+            let parent = |attnum: AttNum| {
+                columns_in(catalog, referencing.parent, &[attnum], table.oid).map(|mapped| mapped[0])
+            };
             let defaulted = |attnum: AttNum| parent(attnum).and_then(new_value) == Some(NewValue::Default);
-            is_leaf_of(catalog, table, referencing.parent) && referencing.columns.iter().any(|pair| defaulted(pair.parent))
+            is_leaf_of(catalog, table, referencing.parent)
+                && referencing.columns.iter().any(|pair| defaulted(pair.parent))
         };
         if let Some(referencing) = catalog.foreign_keys.iter().find(|key| is_referenced(key)) {
             return Some(format!("it would give a new value to a key that {} refers to", referencing.name));
@@ -94,7 +119,8 @@ fn is_leaf_of(catalog: &Catalog, table: &Table, relation: lethe_format::ids::Oid
 fn is_partition_key(catalog: &Catalog, table: &Table, changes: &impl Fn(AttNum) -> bool) -> bool {
     let mut ancestor = table.partition_of.and_then(|parent| catalog.table(parent));
     while let Some(partitioned) = ancestor {
-        let mapped = columns_in(catalog, partitioned.oid, &partitioned.partition_columns, table.oid).unwrap_or_default();
+        let mapped = columns_in(catalog, partitioned.oid, &partitioned.partition_columns, table.oid)
+            .unwrap_or_default();
         if mapped.iter().any(|column| changes(*column)) {
             return true;
         }

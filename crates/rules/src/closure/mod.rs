@@ -198,7 +198,8 @@ impl Closure {
     }
 
     fn witness_tables(&self) -> Vec<Oid> {
-        let needed = |rules: &&TableRules| rules.emits.iter().any(|emit| !self.sets.needed[emit.set].is_empty());
+        let needed =
+            |rules: &&TableRules| rules.emits.iter().any(|emit| !self.sets.needed[emit.set].is_empty());
         self.rules.values().filter(needed).map(|rules| rules.table).collect()
     }
 

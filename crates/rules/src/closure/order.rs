@@ -27,7 +27,12 @@ pub(super) fn groups(rules: &BTreeMap<Oid, TableRules>) -> Vec<Group> {
             successors[tables.len() + probe.set].push(node);
         }
     }
-    let mut search = Search { successors: &successors, found: vec![None; successors.len()], stack: Vec::new(), components: Vec::new() };
+    let mut search = Search {
+        successors: &successors,
+        found: vec![None; successors.len()],
+        stack: Vec::new(),
+        components: Vec::new(),
+    };
     for node in 0..successors.len() {
         search.visit_from(node);
     }
@@ -35,7 +40,8 @@ pub(super) fn groups(rules: &BTreeMap<Oid, TableRules>) -> Vec<Group> {
     search.components.reverse();
     let group = |component: &Vec<usize>| {
         let cyclic = component.len() > 1;
-        let tables: Vec<Oid> = component.iter().filter_map(|node| tables.get(*node)).map(|table| table.table).collect();
+        let tables: Vec<Oid> =
+            component.iter().filter_map(|node| tables.get(*node)).map(|table| table.table).collect();
         (!tables.is_empty()).then_some(Group { tables, cyclic })
     };
     search.components.iter().filter_map(group).collect()

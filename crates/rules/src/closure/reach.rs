@@ -34,7 +34,9 @@ pub(super) fn reach(catalog: &Catalog, subject_tables: impl IntoIterator<Item = 
                 reach.foreign_keys.insert(index);
                 match key.on_delete {
                     Action::NoAction | Action::Restrict | Action::Cascade => reach.droppable.extend(children),
-                    Action::SetNull | Action::SetDefault => reach.change(catalog, key, children, &set_columns(key)),
+                    Action::SetNull | Action::SetDefault => {
+                        reach.change(catalog, key, children, &set_columns(key))
+                    }
                 }
             }
             let changed = reach.changed_pairs(catalog, key, parents);
@@ -43,7 +45,9 @@ pub(super) fn reach(catalog: &Catalog, subject_tables: impl IntoIterator<Item = 
                 match key.on_update {
                     Action::NoAction | Action::Restrict => {}
                     Action::Cascade => reach.change(catalog, key, children, &changed),
-                    Action::SetNull | Action::SetDefault => reach.change(catalog, key, children, &all_columns(key)),
+                    Action::SetNull | Action::SetDefault => {
+                        reach.change(catalog, key, children, &all_columns(key))
+                    }
                 }
             }
         }
@@ -86,7 +90,12 @@ pub(super) fn all_columns(key: &ForeignKey) -> Vec<AttNum> {
 }
 
 /// The same columns in a partition, whose attribute numbers may differ: PostgreSQL matches them by name.
-pub(super) fn columns_in(catalog: &Catalog, relation: Oid, columns: &[AttNum], leaf: Oid) -> Option<Vec<AttNum>> {
+pub(super) fn columns_in(
+    catalog: &Catalog,
+    relation: Oid,
+    columns: &[AttNum],
+    leaf: Oid,
+) -> Option<Vec<AttNum>> {
     if relation == leaf {
         return Some(columns.to_vec());
     }

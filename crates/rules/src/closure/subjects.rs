@@ -30,7 +30,13 @@ pub(super) fn bind(catalog: &Catalog, tombstones: &Tombstones) -> Result<BoundSu
     let shape = subject_key(catalog, subject)?;
     let keys = parse_keys(&shape, &tombstones.keys)
         .map_err(|error| Objection::new(Code::WrongKeyType, format!("subject {label}"), error))?;
-    Ok(BoundSubject { label, table: shape.table, columns: shape.columns, domains: shape.reader.domains(), keys })
+    Ok(BoundSubject {
+        label,
+        table: shape.table,
+        columns: shape.columns,
+        domains: shape.reader.domains(),
+        keys,
+    })
 }
 
 /// The key of a subject in one catalog: its table, columns and how their values are read.
@@ -39,6 +45,14 @@ pub struct SubjectKey {
     pub table: Oid,
     pub columns: Vec<AttNum>,
     pub reader: KeyReader,
+}
+
+impl SubjectKey {
+    /// True for a single column of integers, whose keys are kept as a bitmap.
+    #[must_use]
+    pub fn is_integer(&self) -> bool {
+        self.reader.domains() == [Domain::Integer]
+    }
 }
 
 /// Finds the subject's table and key columns.
@@ -58,7 +72,8 @@ pub fn subject_key(catalog: &Catalog, subject: &SubjectRef) -> Result<SubjectKey
             Objection::new(Code::UnknownSubject, &label, format!("{} has no column {attnum}", table.name))
         })?;
         let undecidable = |reason| {
-            let problem = format!("the key column {} of {} cannot be compared: {reason}", column.name, table.name);
+            let problem =
+                format!("the key column {} of {} cannot be compared: {reason}", column.name, table.name);
             Objection::new(Code::UndecidableEquality, &label, problem)
         };
         let domain = key::column_domain(catalog, column).map_err(undecidable)?;

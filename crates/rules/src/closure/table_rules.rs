@@ -66,7 +66,12 @@ pub(crate) struct FieldChange {
 /// Defaults stand in the schema, but a habit of printing values would not stop there.
 impl std::fmt::Debug for FieldChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "field {} becomes {}", self.field, if self.value.is_some() { "its default" } else { "NULL" })
+        write!(
+            f,
+            "field {} becomes {}",
+            self.field,
+            if self.value.is_some() { "its default" } else { "NULL" }
+        )
     }
 }
 

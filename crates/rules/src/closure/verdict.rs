@@ -32,7 +32,12 @@ pub(crate) struct Scratch {
 
 /// Judges a row. The common answers, nothing hit and dropped alone, are found without allocation.
 #[inline]
-pub(crate) fn judge(rules: &TableRules, sets: &Sets, row: &Row<'_>, scratch: &mut Scratch) -> Result<Verdict, ValueError> {
+pub(crate) fn judge(
+    rules: &TableRules,
+    sets: &Sets,
+    row: &Row<'_>,
+    scratch: &mut Scratch,
+) -> Result<Verdict, ValueError> {
     scratch.hits.clear();
     for (index, probe) in rules.probes.iter().enumerate() {
         if sets.is_empty(probe.set) || !row.read_key(&probe.fields, &probe.reader, &mut scratch.key)? {
@@ -93,7 +98,11 @@ fn resolve(rules: &TableRules, hits: &[(usize, Option<u64>)]) -> Verdict {
         }
     }
     let touches_key = |hit: &Hit<'_>, fields: &[usize]| fields.iter().any(|field| hit.changes(*field));
-    let touching_most = rules.emits.iter().map(|emit| effects.iter().filter(|hit| touches_key(hit, &emit.fields)).count()).max();
+    let touching_most = rules
+        .emits
+        .iter()
+        .map(|emit| effects.iter().filter(|hit| touches_key(hit, &emit.fields)).count())
+        .max();
     let touching_most = touching_most.unwrap_or(0);
     match outcome.flatten() {
         // Rows that refer to this one would be kept or dropped, depending on whether the change came before the drop.
@@ -102,8 +111,12 @@ fn resolve(rules: &TableRules, hits: &[(usize, Option<u64>)]) -> Verdict {
         // The second of two changes to one key no longer reaches the rows that refer to it.
         Some(_) if touching_most > 1 => order_dependent(rules, &effects),
         Some(fields) => {
-            let needs = |hit: &&Hit<'_>| matches!(&hit.probe.on_drop, Effect::Change(change) if change.needs_parent);
-            Verdict::Change(RowChange { needs_parent: effects.iter().filter(needs).map(|hit| hit.index).collect(), fields })
+            let needs =
+                |hit: &&Hit<'_>| matches!(&hit.probe.on_drop, Effect::Change(change) if change.needs_parent);
+            Verdict::Change(RowChange {
+                needs_parent: effects.iter().filter(needs).map(|hit| hit.index).collect(),
+                fields,
+            })
         }
     }
 }
@@ -162,7 +175,8 @@ fn play(hits: &[Hit<'_>], order: &[usize]) -> Option<Vec<FieldChange>> {
 fn order_dependent(rules: &TableRules, hits: &[Hit<'_>]) -> Verdict {
     let mut labels: Vec<&str> = hits.iter().map(|hit| hit.probe.label.as_str()).collect();
     labels.sort_unstable();
-    let problem = format!("what happens to a row hangs on the order in which these fire: {}", labels.join(", "));
+    let problem =
+        format!("what happens to a row hangs on the order in which these fire: {}", labels.join(", "));
     Verdict::Conflict(
         Objection::new(Code::OrderDependent, &rules.name, problem)
             .hint("give the foreign keys actions that agree, or columns of their own"),

@@ -3,7 +3,12 @@
 use super::domain::{Domain, Source, push_float, push_integer, trim_blanks};
 use super::{ValueError, date, malformed, numeric};
 
-pub(super) fn canonical(source: &Source, domain: &Domain, value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
+pub(super) fn canonical(
+    source: &Source,
+    domain: &Domain,
+    value: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), ValueError> {
     match domain {
         Domain::Integer => push_integer(integer(source, value)?, out),
         Domain::Numeric => match source {
@@ -18,7 +23,9 @@ pub(super) fn canonical(source: &Source, domain: &Domain, value: &[u8], out: &mu
         },
         Domain::BlankPadded => out.extend_from_slice(trim_blanks(value)),
         Domain::Timestamp => match source {
-            Source::Date => push_integer(date::days_to_timestamp(i32::from_be_bytes(fixed(value, "date")?)), out),
+            Source::Date => {
+                push_integer(date::days_to_timestamp(i32::from_be_bytes(fixed(value, "date")?)), out)
+            }
             _ => out.extend_from_slice(&fixed::<8>(value, "timestamp")?),
         },
         Domain::Interval => {
@@ -79,7 +86,12 @@ fn check_width(kind: &Source, value: &[u8]) -> Result<(), ValueError> {
 }
 
 /// `record_send`: field count, then for each field its type's OID and a length-prefixed value.
-fn record(source: &Source, domains: &[Domain], mut value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
+fn record(
+    source: &Source,
+    domains: &[Domain],
+    mut value: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), ValueError> {
     let Source::Record(sources) = source else { return malformed("composite value") };
     let count = i32::from_be_bytes(take(&mut value)?);
     if usize::try_from(count) != Ok(domains.len()) || sources.len() != domains.len() {
@@ -146,7 +158,12 @@ pub(super) fn push_null(out: &mut Vec<u8>) {
     out.extend_from_slice(&u64::MAX.to_be_bytes());
 }
 
-fn push_nested(source: &Source, domain: &Domain, value: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), ValueError> {
+fn push_nested(
+    source: &Source,
+    domain: &Domain,
+    value: Option<&[u8]>,
+    out: &mut Vec<u8>,
+) -> Result<(), ValueError> {
     match value {
         None => push_null(out),
         Some(value) => push_framed(out, |out| canonical(source, domain, value, out))?,
@@ -166,7 +183,8 @@ fn take_value<'a>(value: &mut &'a [u8]) -> Result<Option<&'a [u8]>, ValueError> 
 }
 
 fn take<const N: usize>(value: &mut &[u8]) -> Result<[u8; N], ValueError> {
-    let (head, rest) = value.split_first_chunk::<N>().ok_or(ValueError::Malformed { expected: "nested value" })?;
+    let (head, rest) =
+        value.split_first_chunk::<N>().ok_or(ValueError::Malformed { expected: "nested value" })?;
     *value = rest;
     Ok(*head)
 }

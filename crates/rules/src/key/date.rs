@@ -49,12 +49,16 @@ pub(super) fn timestamp_from_text(value: &[u8], zone: bool) -> Result<i64, Value
         };
     }
     let (days, rest) = civil_date(value, before_christ)?;
-    let [b' ', h1, h2, b':', m1, m2, b':', s1, s2, fraction @ ..] = rest else { return malformed("timestamp") };
+    let [b' ', h1, h2, b':', m1, m2, b':', s1, s2, fraction @ ..] = rest else {
+        return malformed("timestamp");
+    };
     let two = |tens: &u8, ones: &u8| number(&[*tens, *ones]);
     let (hours, minutes, seconds) = (two(h1, h2)?, two(m1, m2)?, two(s1, s2)?);
     let microseconds = match fraction {
         [] => 0,
-        [b'.', digits @ ..] if (1..=6).contains(&digits.len()) => number(digits)? * 10_i64.pow(6 - digits.len() as u32),
+        [b'.', digits @ ..] if (1..=6).contains(&digits.len()) => {
+            number(digits)? * 10_i64.pow(6 - digits.len() as u32)
+        }
         _ => return malformed("timestamp"),
     };
     if hours > 23 || minutes > 59 || seconds > 59 {

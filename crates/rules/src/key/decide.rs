@@ -23,7 +23,7 @@ pub fn column_domain(catalog: &Catalog, column: &Column) -> Result<Domain, Undec
     if !column.deterministic {
         return Err(Undecidable::NondeterministicCollation);
     }
-    domain_of(&source(catalog, column.type_oid)?, catalog, column.type_oid)
+    Ok(domain_of(&source(catalog, column.type_oid)?))
 }
 
 /// The equality that a foreign key's operator applies to a pair of columns.
@@ -52,7 +52,7 @@ pub fn operator_domain(
         (Some(_), Some(_)) => return Err(mixed()),
         // Polymorphic operators (anyenum, anyarray, record, anyrange): the columns' own type decides.
         _ if operator.left == operator.right && parent_source == child_source => {
-            domain_of(&parent_source, catalog, parent.type_oid)?
+            domain_of(&parent_source)
         }
         _ => return Err(mixed()),
     };
@@ -104,13 +104,15 @@ fn source(catalog: &Catalog, oid: Oid) -> Result<Source, Undecidable> {
             Ok(Source::Record(fields?))
         }
         TypeKind::Base if base.oid < FIRST_NORMAL_OID => oid::source(base.oid).ok_or_else(unknown),
-        TypeKind::Base | TypeKind::Multirange { .. } | TypeKind::Pseudo | TypeKind::Domain { .. } => Err(unknown()),
+        TypeKind::Base | TypeKind::Multirange { .. } | TypeKind::Pseudo | TypeKind::Domain { .. } => {
+            Err(unknown())
+        }
     }
 }
 
-/// The default equality of a type. `catalog` and `oid` only serve the message.
-fn domain_of(source: &Source, catalog: &Catalog, oid: Oid) -> Result<Domain, Undecidable> {
-    Ok(match source {
+/// The default equality of a type.
+fn domain_of(source: &Source) -> Domain {
+    match source {
         Source::Int2 | Source::Int4 | Source::Int8 => Domain::Integer,
         Source::Float4 | Source::Float8 => Domain::Float,
         Source::Numeric => Domain::Numeric,
@@ -119,14 +121,11 @@ fn domain_of(source: &Source, catalog: &Catalog, oid: Oid) -> Result<Domain, Und
         Source::Timestamp => Domain::Timestamp,
         Source::Interval => Domain::Interval,
         Source::Network => Domain::Network,
-        Source::Record(fields) => {
-            let fields: Result<_, _> = fields.iter().map(|field| domain_of(field, catalog, oid)).collect();
-            Domain::Record(fields?)
-        }
-        Source::Array(element) => Domain::Array(Box::new(domain_of(element, catalog, oid)?)),
-        Source::Range(bound) => Domain::Range(Box::new(domain_of(bound, catalog, oid)?)),
+        Source::Record(fields) => Domain::Record(fields.iter().map(domain_of).collect()),
+        Source::Array(element) => Domain::Array(Box::new(domain_of(element))),
+        Source::Range(bound) => Domain::Range(Box::new(domain_of(bound))),
         exact => Domain::Exact(exact.clone()),
-    })
+    }
 }
 
 fn type_name(catalog: &Catalog, oid: Oid) -> String {
@@ -173,16 +172,6 @@ mod oid {
 
     /// What a built-in operator compares when its operand has this type.
     pub(super) fn of(operand: Oid) -> Option<Domain> {
-        Some(match source(operand)? {
-            Source::Int2 | Source::Int4 | Source::Int8 => Domain::Integer,
-            Source::Float4 | Source::Float8 => Domain::Float,
-            Source::Numeric => Domain::Numeric,
-            Source::Text => Domain::Text,
-            Source::BlankPadded => Domain::BlankPadded,
-            Source::Timestamp => Domain::Timestamp,
-            Source::Interval => Domain::Interval,
-            Source::Network => Domain::Network,
-            exact => Domain::Exact(exact),
-        })
+        source(operand).map(|source| super::domain_of(&source))
     }
 }

@@ -96,7 +96,11 @@ impl Reader {
 
 fn has_text_form(domain: &Domain) -> bool {
     match domain {
-        Domain::Interval | Domain::Network | Domain::Array(_) | Domain::Range(_) | Domain::Exact(Source::Opaque(_)) => false,
+        Domain::Interval
+        | Domain::Network
+        | Domain::Array(_)
+        | Domain::Range(_)
+        | Domain::Exact(Source::Opaque(_)) => false,
         Domain::Record(fields) => fields.iter().all(has_text_form),
         _ => true,
     }

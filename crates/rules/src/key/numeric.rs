@@ -60,7 +60,11 @@ pub(super) fn from_binary(value: &[u8]) -> Result<Numeric, ValueError> {
     let words: Vec<u16> = value.chunks_exact(2).map(|word| u16::from_be_bytes([word[0], word[1]])).collect();
     let [count, weight, sign, _scale, digits @ ..] = words.as_slice() else { return malformed("numeric") };
     let known_sign = [POSITIVE, NEGATIVE, NAN, INFINITY, NEGATIVE_INFINITY].contains(sign);
-    if !known_sign || digits.len() != usize::from(*count) || value.len() % 2 != 0 || digits.iter().any(|d| *d > 9999) {
+    if !known_sign
+        || digits.len() != usize::from(*count)
+        || !value.len().is_multiple_of(2)
+        || digits.iter().any(|d| *d > 9999)
+    {
         return malformed("numeric");
     }
     if ![POSITIVE, NEGATIVE].contains(sign) {
@@ -88,7 +92,11 @@ pub(super) fn from_text(value: &[u8]) -> Result<Numeric, ValueError> {
     };
     let all_digits = whole.iter().chain(fraction).all(u8::is_ascii_digit);
     // 131072 digits before the point and 16383 after it are PostgreSQL's limits.
-    if !all_digits || (whole.is_empty() && fraction.is_empty()) || whole.len() > 131_072 || fraction.len() > 16_383 {
+    if !all_digits
+        || (whole.is_empty() && fraction.is_empty())
+        || whole.len() > 131_072
+        || fraction.len() > 16_383
+    {
         return malformed("numeric");
     }
     let group = |four: &[u8]| four.iter().fold(0_u16, |number, digit| number * 10 + u16::from(digit - b'0'));
@@ -119,10 +127,23 @@ mod tests {
 
     #[test]
     fn scale_and_zeros_do_not_count() {
-        for equal in [["1.0", "1.00"], ["0", "-0.000"], ["10000", "010000.0"], ["0.0001", "0.00010"], ["-12345678.9", "-12345678.90"]] {
+        for equal in [
+            ["1.0", "1.00"],
+            ["0", "-0.000"],
+            ["10000", "010000.0"],
+            ["0.0001", "0.00010"],
+            ["-12345678.9", "-12345678.90"],
+        ] {
             assert_eq!(text(equal[0]), text(equal[1]), "{equal:?}");
         }
-        for different in [["1", "10000"], ["1", "0.0001"], ["1", "-1"], ["NaN", "Infinity"], ["0.1", "0.01"], ["1", "1.0001"]] {
+        for different in [
+            ["1", "10000"],
+            ["1", "0.0001"],
+            ["1", "-1"],
+            ["NaN", "Infinity"],
+            ["0.1", "0.01"],
+            ["1", "1.0001"],
+        ] {
             assert_ne!(text(different[0]), text(different[1]), "{different:?}");
         }
     }

@@ -4,7 +4,12 @@ use super::binary::{push_framed, push_null};
 use super::domain::{Domain, Source};
 use super::{ValueError, malformed, text};
 
-pub(super) fn canonical(source: &Source, domains: &[Domain], value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
+pub(super) fn canonical(
+    source: &Source,
+    domains: &[Domain],
+    value: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), ValueError> {
     let Source::Record(sources) = source else { return malformed("composite value") };
     let fields = split(value)?;
     if fields.len() != domains.len() || sources.len() != domains.len() {
@@ -57,7 +62,10 @@ mod tests {
     #[test]
     fn fields_are_split_and_unquoted() {
         let field = |text: &str| Some(text.as_bytes().to_vec());
-        assert_eq!(split(b"(1,\"a \"\"b\"\", (c)\\\\\",)"), Ok(vec![field("1"), field("a \"b\", (c)\\"), None]));
+        assert_eq!(
+            split(b"(1,\"a \"\"b\"\", (c)\\\\\",)"),
+            Ok(vec![field("1"), field("a \"b\", (c)\\"), None])
+        );
         assert_eq!(split(b"(\"\")"), Ok(vec![field("")]));
         for wrong in ["", "(", ")", "1,2", "(\"a)", "(a))", "(a\\"] {
             assert!(split(wrong.as_bytes()).is_err(), "{wrong}");

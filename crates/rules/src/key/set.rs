@@ -22,14 +22,20 @@ impl KeySet {
     /// An empty set for keys in these domains.
     #[must_use]
     pub fn new(domains: &[Domain]) -> Self {
-        if domains == [Domain::Integer] { Self::Integers(RoaringTreemap::new()) } else { Self::Exact(HashSet::new()) }
+        if domains == [Domain::Integer] {
+            Self::Integers(RoaringTreemap::new())
+        } else {
+            Self::Exact(HashSet::new())
+        }
     }
 
     /// True if the key was not there before.
     pub fn insert(&mut self, key: &KeyBuffer) -> bool {
         match (self, key.integer) {
             (Self::Integers(set), Some(integer)) => set.insert(integer.cast_unsigned()),
-            (Self::Exact(set), None) => !set.contains(key.bytes.as_slice()) && set.insert(key.bytes.as_slice().into()),
+            (Self::Exact(set), None) => {
+                !set.contains(key.bytes.as_slice()) && set.insert(key.bytes.as_slice().into())
+            }
             // A set and a key of different shapes never meet: both come from the same domains.
             _ => false,
         }
@@ -88,7 +94,8 @@ impl KeyBuffer {
     /// The key's canonical form, to be kept.
     #[must_use]
     pub fn to_bytes(&self) -> Box<[u8]> {
-        self.integer.map_or_else(|| self.bytes.as_slice().into(), |integer| integer.to_be_bytes().as_slice().into())
+        self.integer
+            .map_or_else(|| self.bytes.as_slice().into(), |integer| integer.to_be_bytes().as_slice().into())
     }
 }
 
@@ -125,7 +132,11 @@ impl KeyReader {
     /// # Errors
     /// As [`Reader::binary`].
     #[inline]
-    pub fn binary<'a>(&self, values: impl Iterator<Item = &'a [u8]>, key: &mut KeyBuffer) -> Result<(), ValueError> {
+    pub fn binary<'a>(
+        &self,
+        values: impl Iterator<Item = &'a [u8]>,
+        key: &mut KeyBuffer,
+    ) -> Result<(), ValueError> {
         self.read(values, key, |reader, value| binary::integer(&reader.source, value), Reader::binary)
     }
 
@@ -133,7 +144,11 @@ impl KeyReader {
     ///
     /// # Errors
     /// As [`Reader::text`].
-    pub fn text<'a>(&self, values: impl Iterator<Item = &'a [u8]>, key: &mut KeyBuffer) -> Result<(), ValueError> {
+    pub fn text<'a>(
+        &self,
+        values: impl Iterator<Item = &'a [u8]>,
+        key: &mut KeyBuffer,
+    ) -> Result<(), ValueError> {
         self.read(values, key, |reader, value| text::integer(&reader.source, value), Reader::text)
     }
 

@@ -3,7 +3,12 @@
 use super::domain::{Domain, Source, push_float, push_integer, trim_blanks};
 use super::{ValueError, date, malformed, numeric, record_text};
 
-pub(super) fn canonical(source: &Source, domain: &Domain, value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
+pub(super) fn canonical(
+    source: &Source,
+    domain: &Domain,
+    value: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), ValueError> {
     match domain {
         Domain::Integer => push_integer(integer(source, value)?, out),
         Domain::Numeric => {
@@ -91,7 +96,9 @@ fn uuid(value: &[u8]) -> Result<[u8; 16], ValueError> {
     let mut digits = Vec::with_capacity(32);
     for (index, byte) in inner.iter().enumerate() {
         match byte {
-            b'-' if !digits.is_empty() && digits.len() % 4 == 0 && inner.get(index + 1).is_some_and(|next| *next != b'-') => {}
+            b'-' if !digits.is_empty()
+                && digits.len() % 4 == 0
+                && inner.get(index + 1).is_some_and(|next| *next != b'-') => {}
             byte => digits.push(*byte),
         }
     }
@@ -102,7 +109,7 @@ fn uuid(value: &[u8]) -> Result<[u8; 16], ValueError> {
 
 fn hex_bytes(digits: &[u8], expected: &'static str, out: &mut Vec<u8>) -> Result<(), ValueError> {
     let value = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return malformed(expected);
     }
     for pair in digits.chunks_exact(2) {

@@ -18,9 +18,16 @@ pub fn bin_dirs() -> Vec<PathBuf> {
         .map(|list| std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect())
         .unwrap_or_default();
     let found = if listed.is_empty() { installed().into_iter().collect() } else { listed };
-    assert!(!found.is_empty(), "no PostgreSQL server found: install one (apt-get install postgresql) or set LETHE_TEST_PG_BIN");
+    assert!(
+        !found.is_empty(),
+        "no PostgreSQL server found: install one (apt-get install postgresql) or set LETHE_TEST_PG_BIN"
+    );
     for bin in &found {
-        assert!(bin.join("postgres").is_file(), "{} holds no postgres program (LETHE_TEST_PG_BIN)", bin.display());
+        assert!(
+            bin.join("postgres").is_file(),
+            "{} holds no postgres program (LETHE_TEST_PG_BIN)",
+            bin.display()
+        );
     }
     found
 }

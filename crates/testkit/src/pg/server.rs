@@ -51,17 +51,24 @@ impl PgServer {
     }
 
     fn launch(&mut self) {
-        let log = fs::File::options().append(true).create(true).open(self.log_path()).expect("open the server's log");
+        let log = fs::File::options()
+            .append(true)
+            .create(true)
+            .open(self.log_path())
+            .expect("open the server's log");
         let mut postgres = command(self.bin.join("postgres"));
         postgres.arg("-D").arg(self.data_dir()).arg("-k").arg(&self.home);
-        for setting in ["listen_addresses=", "fsync=off", "max_connections=60", "autovacuum=off", "shared_buffers=64MB"] {
+        for setting in
+            ["listen_addresses=", "fsync=off", "max_connections=60", "autovacuum=off", "shared_buffers=64MB"]
+        {
             postgres.args(["-c", setting]);
         }
         for setting in &self.settings {
             postgres.args(["-c", setting]);
         }
         let errors = log.try_clone().expect("share the log");
-        let process = postgres.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().expect("start postgres");
+        let process =
+            postgres.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().expect("start postgres");
         self.process = Some(process);
         self.wait_until_ready();
     }
@@ -74,7 +81,8 @@ impl PgServer {
             if check.status().is_ok_and(|status| status.success()) {
                 return;
             }
-            let ended = self.process.as_mut().and_then(|process| process.try_wait().expect("look at postgres"));
+            let ended =
+                self.process.as_mut().and_then(|process| process.try_wait().expect("look at postgres"));
             if ended.is_some() || Instant::now() > deadline {
                 panic!("postgres did not start: {}", fs::read_to_string(self.log_path()).unwrap_or_default());
             }

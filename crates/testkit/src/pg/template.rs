@@ -14,7 +14,8 @@ fn unprivileged() -> Option<&'static str> {
         if uid.trim_ascii() != b"0" {
             return None;
         }
-        let exists = |user: &&&str| Command::new("id").arg(user).output().is_ok_and(|output| output.status.success());
+        let exists =
+            |user: &&&str| Command::new("id").arg(user).output().is_ok_and(|output| output.status.success());
         Some(["postgres", "nobody"].iter().find(exists).expect("a user to run PostgreSQL as"))
     })
 }
@@ -73,7 +74,10 @@ pub(super) fn new_cluster(bin: &Path, target: &Path) {
 
 fn template(bin: &Path) -> PathBuf {
     let version = run(Command::new(bin.join("postgres")).arg("--version")).stdout;
-    let version: String = String::from_utf8_lossy(&version).chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
+    let version: String = String::from_utf8_lossy(&version)
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '.')
+        .collect();
     let name = format!("{version}-{:x}", bin.as_os_str().len());
     let folder = std::env::temp_dir().join(format!("lethe-testkit-{}", unprivileged().unwrap_or("self")));
     make_directory(&folder);
@@ -82,9 +86,19 @@ fn template(bin: &Path) -> PathBuf {
         return template;
     }
     // Several test processes may get here at once: each makes its own, the first rename wins.
-    let own = folder.join(format!("{}-{}", std::process::id(), template.file_name().expect("a name").display()));
+    let own =
+        folder.join(format!("{}-{}", std::process::id(), template.file_name().expect("a name").display()));
     let mut initdb = command(bin.join("initdb"));
-    initdb.arg("-D").arg(&own).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]);
+    initdb.arg("-D").arg(&own).args([
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "--no-sync",
+    ]);
     run(&mut initdb);
     if fs::rename(&own, &template).is_err() {
         fs::remove_dir_all(&own).expect("remove a second template");

@@ -1,0 +1,30 @@
+# The commands of daily work; CI runs the same ones. `make help` lists them.
+SHELL := bash
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: setup
+setup: ## Install what tests and demo need and is missing (PostgreSQL, cargo-nextest, cargo-deny)
+	@deploy/setup.sh
+
+.PHONY: test
+test: setup check ## Formatter, lints, purity, licences and every test
+	@source deploy/test-servers.sh && cargo nextest run --workspace
+
+.PHONY: check
+check: ## Formatter, lints and layers, without tests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	@deploy/check-layers.sh
+	@deploy/check-licences.sh
+
+.PHONY: demo
+demo: ## The main job on a made-up company, with the proof (STORE=s3 for a private S3 server)
+	@deploy/demo/run.sh "$(or $(STORE),file)"
+
+.PHONY: build
+build: ## The release program, target/release/lethe
+	cargo build --release --locked -p lethe-cli

@@ -1,0 +1,181 @@
+//! What was typed: flags and nothing derived from them. The help texts are part of the documentation.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage: a flag, a setting, an id or a subject
+  3  refused: the objections are listed, nothing was written
+  4  the ledger is missing, stale or does not verify, nothing was written
+  6  stored data is damaged or missing
+  7  verification failed
+  9  interrupted: run it again as the hint says";
+
+/// Backups of PostgreSQL whose restores keep erased people erased.
+///
+/// Settings come from flags, then from LETHE_* variables, then from lethe.toml. Servers are named by URL or by libpq's
+/// PG* variables; passwords by PGPASSWORD or ~/.pgpass, never on the command line.
+#[derive(Debug, Parser)]
+#[command(name = "lethe", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    /// The repository: s3://bucket/prefix or file:///directory
+    #[arg(long, global = true, env = "LETHE_STORE", value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// The settings file
+    #[arg(long, global = true, env = "LETHE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What is printed: text for people, or JSON lines of which the last has "type":"summary"
+    #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Human)]
+    pub(crate) output: OutputFormat,
+    /// Print nothing but errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Show no progress bar
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum OutputFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a repository in an empty store, its keys and lethe.toml
+    ///
+    /// Writes lethe.key (the identity that opens backups: keep a copy where the store's owner cannot reach it),
+    /// lethe.naming-key (needed on hosts that take snapshots) and lethe.toml, all readable by you alone.
+    #[command(after_help = EXIT_CODES)]
+    Init(Init),
+    /// Take a snapshot of a database
+    #[command(after_help = EXIT_CODES)]
+    Snapshot(Snapshot),
+    /// List the snapshots: id, age, expiry, size
+    #[command(after_help = EXIT_CODES)]
+    Snapshots,
+    /// The ledger of erased people: add, list, verify, revoke
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Tombstone(Tombstone),
+    /// Restore a snapshot into an empty database, without the people on the ledger
+    ///
+    /// Nothing is written before the ledger has verified and every objection is cleared away. Until the end nobody else
+    /// can connect to the database. An interrupted restore is continued by running it again.
+    #[command(after_help = EXIT_CODES)]
+    Restore(Restore),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Init {
+    /// Encrypt to these age recipients instead of a new key (age1…; may be repeated)
+    #[arg(long, value_name = "AGE")]
+    pub(crate) recipient: Vec<String>,
+    /// Where to write keys and settings
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) directory: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Snapshot {
+    /// The database: postgres://user@host/database
+    #[arg(long, env = "LETHE_FROM", value_name = "URL", hide_env_values = true)]
+    pub(crate) from: Option<String>,
+    /// Connections that copy at once [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tombstone {
+    /// Put people on the ledger
+    ///
+    /// Do this before the deletion is confirmed to anybody: from then on no restore brings them back.
+    ///
+    /// Examples:
+    ///   lethe tombstone add --subject public.users --id 4711
+    ///   lethe tombstone add --subject user --ids-file deleted.txt --request TICKET-12
+    ///   psql -Atc 'select id from deletions' | lethe tombstone add --subject user --ids-file -
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    Add(TombstoneKeys),
+    /// Take people off the ledger again who were put there by mistake
+    #[command(after_help = EXIT_CODES)]
+    Revoke(TombstoneKeys),
+    /// Show the entries: numbers, kinds, subjects and counts, never ids
+    #[command(after_help = EXIT_CODES)]
+    List,
+    /// Read and verify the whole ledger
+    #[command(after_help = EXIT_CODES)]
+    Verify,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TombstoneKeys {
+    /// Who: a subject of lethe.toml, or schema.table, or schema.table(column, …)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subject: String,
+    /// A key; may be repeated. Values of a composite key are separated by tabs
+    #[arg(
+        long,
+        value_name = "K",
+        required_unless_present = "ids_file",
+        conflicts_with = "ids_file",
+        allow_hyphen_values = true
+    )]
+    pub(crate) id: Vec<String>,
+    /// A file with one key a line, or - for standard input
+    #[arg(long, value_name = "F")]
+    pub(crate) ids_file: Option<PathBuf>,
+    /// What happened to them
+    #[arg(long, value_enum, default_value_t = TombstoneKind::Erased)]
+    pub(crate) kind: TombstoneKind,
+    /// The reference of the instruction; only its keyed hash is stored
+    #[arg(long, value_name = "REF")]
+    pub(crate) request: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum TombstoneKind {
+    Erased,
+    Anonymised,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Restore {
+    /// The database to restore into: empty, and owned by the user
+    #[arg(long, env = "LETHE_INTO", value_name = "URL", hide_env_values = true)]
+    pub(crate) into: String,
+    /// Which snapshot: latest, an id, or @TIME for the newest one of that time or before
+    #[arg(long, value_name = "WHICH", default_value = "latest")]
+    pub(crate) snapshot: String,
+    /// Show the plan and stop before the first write
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Connections that load at once [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Memory for rows on their way, such as 256M or 1G
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
+    /// Let everything belong to the restoring role
+    #[arg(long)]
+    pub(crate) no_owner: bool,
+    /// Leave out grants
+    #[arg(long, alias = "no-privileges")]
+    pub(crate) no_acl: bool,
+    /// Act as this role, which then owns everything
+    #[arg(long, value_name = "NAME")]
+    pub(crate) role: Option<String>,
+}

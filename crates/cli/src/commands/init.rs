@@ -1,0 +1,86 @@
+//! `lethe init`. Keys are written before the repository that needs them: a crash leaves keys without a repository,
+//! never a repository that nobody can open.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use lethe_engine::{Identities, NamingKey, Repository, write_secret};
+use serde_json::json;
+
+use crate::args::{Common, Init};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings::Settings;
+
+const IDENTITY: &str = "lethe.key";
+const NAMING_KEY: &str = "lethe.naming-key";
+const SETTINGS: &str = "lethe.toml";
+
+pub(crate) async fn run(common: &Common, args: Init, output: &Output) -> Result<(), Failure> {
+    for name in [IDENTITY, NAMING_KEY, SETTINGS] {
+        let path = args.directory.join(name);
+        if path.exists() {
+            return Err(Failure::usage(format!("{} is already there", path.display()))
+                .hint("a repository's keys are never overwritten; choose another --directory"));
+        }
+    }
+    let settings = Settings::load(common)?;
+    let url = settings.store_url()?.to_owned();
+    let store = settings.open_store().await?;
+    let own = args.recipient.is_empty().then(Identities::generate);
+    let recipients = match &own {
+        Some(identities) => identities.recipients(),
+        None => args
+            .recipient
+            .iter()
+            .map(|text| {
+                text.parse().map_err(|_| Failure::usage(format!("{text:?} is no age recipient (age1…)")))
+            })
+            .collect::<Result<_, _>>()?,
+    };
+    Repository::refuse_if_not_empty(store.as_ref()).await?;
+
+    let now = Timestamp::now();
+    std::fs::create_dir_all(&args.directory)
+        .map_err(|cause| Failure::usage(format!("{} cannot be made: {cause}", args.directory.display())))?;
+    let naming_key = NamingKey::from_bytes(rand::random());
+    if let Some(identities) = &own {
+        write_secret(&args.directory.join(IDENTITY), &identities.to_text(now))?;
+    }
+    write_secret(&args.directory.join(NAMING_KEY), &naming_key.to_text())?;
+    write_secret(&args.directory.join(SETTINGS), &settings_text(&url, own.is_some()))?;
+    let repository = Repository::create(store, recipients, &naming_key, now).await?;
+
+    output.say(format!("created a repository in {url}"));
+    if own.is_some() {
+        say_file(output, &args.directory, IDENTITY, "opens every backup; keep a copy in your key store");
+    }
+    say_file(output, &args.directory, NAMING_KEY, "needed, beside lethe.toml, on hosts that take snapshots");
+    say_file(output, &args.directory, SETTINGS, "the settings; name your subjects there");
+    output.say("\nnext: lethe snapshot --from postgres://user@host/database");
+    output.summary("init", &json!({"store": url, "repository": repository.id()}));
+    Ok(())
+}
+
+fn say_file(output: &Output, directory: &Path, name: &str, what: &str) {
+    output.say(format!("  {:<28} {what}", directory.join(name).display()));
+}
+
+fn settings_text(url: &str, with_identity: bool) -> String {
+    let identity = if with_identity {
+        format!(
+            "identity_file = \"{IDENTITY}\"            # or identity_command = \"…\"; not needed where only snapshots are taken\n"
+        )
+    } else {
+        "# identity_file = \"…\"                  # needed to restore, and to verify the ledger\n".to_owned()
+    };
+    let url = toml::Value::String(url.to_owned());
+    format!(
+        "store = {url}\n{identity}naming_key_file = \"{NAMING_KEY}\"\n\n\
+         # [snapshot]\n# from = \"postgres://user@host/database\"\n\n\
+         # A kind of person that can be erased, and the key that names one.\n\
+         # [subject.user]\n# table = \"public.users\"\n# key = [\"id\"]\n\n\
+         # [s3]\n# region = \"eu-central-1\"\n# endpoint = \"https://fsn1.your-objectstorage.com\"\n# path_style = true\n\
+         # checksums = \"when_required\"\n"
+    )
+}

@@ -1,0 +1,27 @@
+//! One file a command.
+
+mod init;
+mod restore;
+mod snapshot;
+mod snapshots;
+mod tombstone;
+
+use crate::args::{Args, Command};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings::Settings;
+
+pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
+    let Args { common, command } = args;
+    if let Command::Init(init) = command {
+        return init::run(&common, init, output).await;
+    }
+    let settings = Settings::load(&common)?;
+    match command {
+        Command::Init(_) => Ok(()),
+        Command::Snapshot(args) => snapshot::run(&settings, args, output).await,
+        Command::Snapshots => snapshots::run(&settings, output).await,
+        Command::Tombstone(command) => tombstone::run(&settings, command, output).await,
+        Command::Restore(args) => restore::run(&settings, args, output).await,
+    }
+}

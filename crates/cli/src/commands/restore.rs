@@ -1,0 +1,109 @@
+//! `lethe restore`.
+
+use lethe_engine::progress::Progress;
+use lethe_engine::restore::{Plan, RestoreOptions, RestoreReport, Wanted, prepare};
+
+use crate::args::Restore;
+use crate::failure::Failure;
+use crate::output::{Output, bytes, count};
+use crate::progress_bar;
+use crate::settings::Settings;
+
+pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> Result<(), Failure> {
+    let target = Settings::typed_server(&args.into, "--into")?;
+    let options = RestoreOptions {
+        snapshot: wanted(&args.snapshot)?,
+        jobs: settings.jobs(args.jobs)?,
+        memory: settings.memory(args.memory.as_deref())?,
+        no_owner: args.no_owner,
+        no_acl: args.no_acl,
+        role: args.role,
+    };
+    let repository = settings.open_repository().await?;
+    let last_seen = settings.last_seen(&repository);
+    let progress = Progress::default();
+    let preparing = prepare(&repository, &target, options, last_seen, &progress);
+    let prepared = progress_bar::show(output, &progress, preparing).await?;
+    show_plan(prepared.plan(), output);
+    if args.dry_run {
+        output.say("\ndry run: nothing was written");
+        output.summary("restore", prepared.plan());
+        return Ok(());
+    }
+    let report = progress_bar::show(output, &progress, prepared.run(&progress)).await?;
+    show_report(&report, output);
+    output.summary("restore", &report);
+    Ok(())
+}
+
+fn wanted(text: &str) -> Result<Wanted, Failure> {
+    if text == "latest" {
+        return Ok(Wanted::Latest);
+    }
+    if let Some(time) = text.strip_prefix('@') {
+        let at = time.parse().map_err(|_| {
+            Failure::usage(format!("{time:?} is not a time")).hint("write @2026-11-23T11:49:05Z")
+        })?;
+        return Ok(Wanted::At(at));
+    }
+    let id = text.parse().map_err(|_| {
+        Failure::usage(format!("{text:?} names no snapshot"))
+            .hint("latest, an id from lethe snapshots, or @TIME")
+    })?;
+    Ok(Wanted::Id(id))
+}
+
+fn show_plan(plan: &Plan, output: &Output) {
+    output.say(format!(
+        "snapshot {}, ledger entry {}: {} people erased",
+        plan.snapshot,
+        plan.ledger_head.seq,
+        count(plan.tombstones)
+    ));
+    let rows: u64 = plan.tables.iter().map(|table| table.rows).sum();
+    let size: u64 = plan.tables.iter().map(|table| table.plain_bytes).sum();
+    output.say(format!("  {} rows of {} tables, {}", count(rows), plan.tables.len(), bytes(size)));
+    let filtered: Vec<&str> =
+        plan.tables.iter().filter(|table| table.filtered).map(|table| table.table.as_str()).collect();
+    if !filtered.is_empty() {
+        output.say(format!("  rows of erased people may be in: {}", filtered.join(", ")));
+    }
+    if plan.large_objects > 0 && plan.tombstones > 0 {
+        output.say(format!(
+            "  note: {} large objects come back whole: nothing says whose they are",
+            count(plan.large_objects as u64)
+        ));
+    }
+    for table in &plan.tables {
+        output.item("planned_table", table);
+    }
+}
+
+fn show_report(report: &RestoreReport, output: &Output) {
+    output.say(format!(
+        "\n{:<40} {:>14} {:>14} {:>12} {:>10}",
+        "table", "read", "loaded", "dropped", "changed"
+    ));
+    let line = |name: &str, rows: &lethe_engine::restore::RowCounts| {
+        format!(
+            "{name:<40} {:>14} {:>14} {:>12} {:>10}",
+            count(rows.read),
+            count(rows.loaded),
+            count(rows.dropped),
+            count(rows.changed)
+        )
+    };
+    for table in &report.tables {
+        output.say(line(&table.table, &table.rows));
+    }
+    output.say(line("all", &report.rows));
+    output.say(format!(
+        "\nready after {:.1} s, verified after {:.1} s (plan {:.1} s, rows loaded after {:.1} s); {} stored, {} plain",
+        report.seconds.ready,
+        report.seconds.verified,
+        report.seconds.plan,
+        report.seconds.load,
+        bytes(report.bytes.stored),
+        bytes(report.bytes.plain)
+    ));
+}

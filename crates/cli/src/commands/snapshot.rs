@@ -1,0 +1,39 @@
+//! `lethe snapshot`.
+
+use lethe_engine::progress::Progress;
+use lethe_engine::snapshot::{SnapshotOptions, take};
+
+use crate::args::Snapshot;
+use crate::failure::Failure;
+use crate::output::{Output, bytes, count};
+use crate::progress_bar;
+use crate::settings::Settings;
+
+pub(crate) async fn run(settings: &Settings, args: Snapshot, output: &Output) -> Result<(), Failure> {
+    let source = settings.source(args.from.as_deref())?;
+    let options = SnapshotOptions {
+        jobs: settings.jobs(args.jobs)?,
+        level: settings.level()?,
+        pg_bin: settings.pg_bin(),
+    };
+    let repository = settings.open_repository().await?;
+    let progress = Progress::default();
+    let stats =
+        progress_bar::show(output, &progress, take(&repository, &source, &options, &progress)).await?;
+    output.say(format!("snapshot {}", stats.snapshot));
+    output.say(format!(
+        "  {} rows of {} tables, {}",
+        count(stats.rows),
+        stats.tables,
+        bytes(stats.plain_bytes)
+    ));
+    let new = stats.chunks.saturating_sub(stats.reused_chunks);
+    output.say(format!(
+        "  {new} new chunks ({}), {} shared with the snapshot before",
+        bytes(stats.new_bytes),
+        stats.reused_chunks
+    ));
+    output.say(format!("  {:.1} seconds", stats.seconds));
+    output.summary("snapshot", &stats);
+    Ok(())
+}

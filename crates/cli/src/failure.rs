@@ -1,0 +1,59 @@
+//! What went wrong, as the command line tells it.
+
+use lethe_engine::{Error, ExitCode};
+use lethe_rules::objection::Objection;
+
+/// An error with its causes, a hint and an exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) message: String,
+    pub(crate) causes: Vec<String>,
+    pub(crate) hint: Option<String>,
+    pub(crate) objections: Vec<Objection>,
+    pub(crate) code: ExitCode,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl ToString) -> Self {
+        Self {
+            message: message.to_string(),
+            causes: Vec::new(),
+            hint: None,
+            objections: Vec::new(),
+            code: ExitCode::Usage,
+        }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl ToString) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let mut causes = Vec::new();
+        let mut next = std::error::Error::source(&error);
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        let objections = match &error {
+            Error::Refused(objections) => objections.clone(),
+            _ => Vec::new(),
+        };
+        Self { message: error.to_string(), causes, hint: error.hint(), objections, code: error.exit_code() }
+    }
+}
+
+impl From<lethe_postgres::SettingsError> for Failure {
+    fn from(error: lethe_postgres::SettingsError) -> Self {
+        Self::from(Error::from(lethe_postgres::Error::from(error)))
+    }
+}
+
+impl From<lethe_store::Error> for Failure {
+    fn from(error: lethe_store::Error) -> Self {
+        Self::from(Error::from(error))
+    }
+}

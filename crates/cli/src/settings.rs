@@ -1,0 +1,265 @@
+//! What was typed means this: flags over `LETHE_*` variables over `lethe.toml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lethe_engine::ledger::LastSeen;
+use lethe_engine::{Identities, Keys, NamingKey, Repository};
+use lethe_postgres::ConnectionSettings;
+use lethe_store::{Checksums, ObjectStore, S3Settings};
+use serde::Deserialize;
+
+use crate::args::Common;
+use crate::failure::Failure;
+
+const DEFAULT_FILE: &str = "lethe.toml";
+
+/// `lethe.toml`. Paths in it are relative to its folder.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    store: Option<String>,
+    identity_file: Option<PathBuf>,
+    identity_command: Option<String>,
+    naming_key_file: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
+    jobs: Option<usize>,
+    memory: Option<String>,
+    pg_bin: Option<PathBuf>,
+    #[serde(default)]
+    snapshot: SnapshotSection,
+    #[serde(default)]
+    s3: S3Section,
+    #[serde(default)]
+    subject: BTreeMap<String, Subject>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SnapshotSection {
+    from: Option<String>,
+    level: Option<i32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct S3Section {
+    region: Option<String>,
+    endpoint: Option<String>,
+    #[serde(default)]
+    path_style: bool,
+    checksums: Option<ChecksumSetting>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ChecksumSetting {
+    WhenSupported,
+    WhenRequired,
+}
+
+/// A kind of person: `[subject.user]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Subject {
+    /// `schema.table`, as in SQL.
+    pub(crate) table: String,
+    /// The key's columns; the primary key if they are not named.
+    pub(crate) key: Option<Vec<String>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Settings {
+    file: File,
+    folder: PathBuf,
+    store: Option<String>,
+}
+
+impl Settings {
+    pub(crate) fn load(common: &Common) -> Result<Self, Failure> {
+        let path = common.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        let file = match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| unreadable(&path, &error))?,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && common.config.is_none() => {
+                File::default()
+            }
+            Err(cause) => return Err(Failure::usage(format!("{} cannot be read: {cause}", path.display()))),
+        };
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(Self { file, folder, store: common.store.clone() })
+    }
+
+    pub(crate) fn store_url(&self) -> Result<&str, Failure> {
+        self.store.as_deref().or(self.file.store.as_deref()).ok_or_else(|| {
+            Failure::usage("no store is named")
+                .hint("use --store URL, LETHE_STORE, or store = \"…\" in lethe.toml")
+        })
+    }
+
+    pub(crate) async fn open_store(&self) -> Result<Arc<dyn ObjectStore>, Failure> {
+        let s3 = &self.file.s3;
+        let settings = S3Settings {
+            region: s3.region.clone().or_else(|| variable("LETHE_S3_REGION")),
+            endpoint: s3.endpoint.clone().or_else(|| variable("LETHE_S3_ENDPOINT")),
+            path_style: s3.path_style
+                || variable("LETHE_S3_PATH_STYLE").is_some_and(|value| value == "true" || value == "1"),
+            checksums: match s3.checksums {
+                Some(ChecksumSetting::WhenRequired) => Checksums::WhenRequired,
+                Some(ChecksumSetting::WhenSupported) | None => Checksums::WhenSupported,
+            },
+        };
+        Ok(lethe_store::open(self.store_url()?, &settings).await?)
+    }
+
+    /// The repository with whatever keys are configured.
+    pub(crate) async fn open_repository(&self) -> Result<Repository, Failure> {
+        let keys = Keys { identities: self.identities()?, naming_key: self.naming_key()? };
+        Ok(Repository::open(self.open_store().await?, &keys).await?)
+    }
+
+    /// Where this host remembers the newest head that it has seen of a repository's ledger.
+    pub(crate) fn last_seen(&self, repository: &Repository) -> LastSeen {
+        let configured = variable("LETHE_STATE_DIR").map(PathBuf::from);
+        let configured =
+            configured.or_else(|| self.file.state_dir.as_ref().map(|folder| self.folder.join(folder)));
+        let folder = configured.unwrap_or_else(|| {
+            let home = variable("XDG_STATE_HOME").map(PathBuf::from);
+            let home = home.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")));
+            home.unwrap_or_else(|| PathBuf::from("/var/lib")).join("lethe")
+        });
+        LastSeen::new(&folder, repository.id())
+    }
+
+    fn identities(&self) -> Result<Option<Identities>, Failure> {
+        if let Some(text) = variable("LETHE_IDENTITY") {
+            return Ok(Some(Identities::parse(&text, "LETHE_IDENTITY")?));
+        }
+        if let Some(path) = variable("LETHE_IDENTITY_FILE") {
+            return Ok(Some(Identities::read(Path::new(&path))?));
+        }
+        match (&self.file.identity_file, &self.file.identity_command) {
+            (Some(_), Some(_)) => {
+                Err(Failure::usage("lethe.toml names both identity_file and identity_command"))
+            }
+            (Some(path), None) => Ok(Some(Identities::read(&self.folder.join(path))?)),
+            (None, Some(command)) => Ok(Some(Identities::parse(&run(command)?, "identity_command")?)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn naming_key(&self) -> Result<Option<NamingKey>, Failure> {
+        let path = variable("LETHE_NAMING_KEY_FILE").map(PathBuf::from);
+        let path = path.or_else(|| self.file.naming_key_file.as_ref().map(|path| self.folder.join(path)));
+        Ok(path.map(|path| NamingKey::read(&path)).transpose()?)
+    }
+
+    /// A server as it was typed; a password there would be readable by everybody on this machine.
+    pub(crate) fn typed_server(text: &str, flag: &str) -> Result<ConnectionSettings, Failure> {
+        let settings = ConnectionSettings::parse(text, &variable)?;
+        // The same text may have come from the environment, where it is nobody else's to read.
+        let typed = std::env::args().any(|argument| argument.contains(text));
+        if settings.has_password_in_text() && typed {
+            return Err(Failure::usage(format!(
+                "{flag} holds a password, which everybody on this machine can read"
+            ))
+            .hint("leave it out and use PGPASSWORD, ~/.pgpass or the LETHE_ variable"));
+        }
+        Ok(settings)
+    }
+
+    pub(crate) fn source(&self, typed: Option<&str>) -> Result<ConnectionSettings, Failure> {
+        match (typed, &self.file.snapshot.from) {
+            (Some(text), _) => Self::typed_server(text, "--from"),
+            (None, Some(text)) => Ok(ConnectionSettings::parse(text, &variable)?),
+            (None, None) => Err(Failure::usage("no database is named")
+                .hint("use --from URL, LETHE_FROM, or from = \"…\" under [snapshot] in lethe.toml")),
+        }
+    }
+
+    pub(crate) fn jobs(&self, typed: Option<usize>) -> Result<usize, Failure> {
+        let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let jobs = typed.or(self.file.jobs).unwrap_or(processors.min(8));
+        if (1..=64).contains(&jobs) { Ok(jobs) } else { Err(Failure::usage("jobs must be between 1 and 64")) }
+    }
+
+    pub(crate) fn level(&self) -> Result<i32, Failure> {
+        let level = self.file.snapshot.level.unwrap_or(1);
+        if (1..=19).contains(&level) {
+            Ok(level)
+        } else {
+            Err(Failure::usage("level must be between 1 and 19"))
+        }
+    }
+
+    /// Bytes.
+    pub(crate) fn memory(&self, typed: Option<&str>) -> Result<u64, Failure> {
+        parse_size(typed.or(self.file.memory.as_deref()).unwrap_or("256M"))
+    }
+
+    pub(crate) fn pg_bin(&self) -> Option<PathBuf> {
+        let typed = variable("LETHE_PG_BIN").map(PathBuf::from);
+        typed.or_else(|| self.file.pg_bin.as_ref().map(|folder| self.folder.join(folder)))
+    }
+
+    pub(crate) fn subject(&self, name: &str) -> Option<&Subject> {
+        self.file.subject.get(name)
+    }
+
+    pub(crate) fn subject_names(&self) -> impl Iterator<Item = &str> {
+        self.file.subject.keys().map(String::as_str)
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The parser's message without the line it quotes, which may hold a password.
+fn unreadable(path: &Path, error: &toml::de::Error) -> Failure {
+    let place = error.span().map(|span| format!(" at byte {}", span.start)).unwrap_or_default();
+    Failure::usage(format!("{} cannot be read{place}: {}", path.display(), error.message()))
+}
+
+fn run(command: &str) -> Result<String, Failure> {
+    let output = std::process::Command::new("sh")
+        .args(["-c", command])
+        .stderr(std::process::Stdio::inherit())
+        .output();
+    match output {
+        Ok(output) if output.status.success() => {
+            String::from_utf8(output.stdout).map_err(|_| Failure::usage("identity_command printed no text"))
+        }
+        Ok(output) => Err(Failure::usage(format!("identity_command ended with {}", output.status))),
+        Err(cause) => Err(Failure::usage(format!("identity_command cannot be run: {cause}"))),
+    }
+}
+
+fn parse_size(text: &str) -> Result<u64, Failure> {
+    let invalid = || Failure::usage(format!("{text:?} is not a size")).hint("write 256M or 1G");
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let shift = match unit.trim_end_matches("iB").trim_end_matches('B') {
+        "" => 0,
+        "K" | "k" => 10,
+        "M" | "m" => 20,
+        "G" | "g" => 30,
+        _ => return Err(invalid()),
+    };
+    let bytes =
+        digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift)).ok_or_else(invalid)?;
+    if bytes >= 1 << 20 { Ok(bytes) } else { Err(Failure::usage("the memory must be 1M at least")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(parse_size("256M").ok(), Some(256 << 20));
+        assert_eq!(parse_size("1GiB").ok(), Some(1 << 30));
+        for wrong in ["", "M", "1X", "-1M", "1.5G", "99999999999999G", "1K"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

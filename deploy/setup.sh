@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Installs what tests and demo need and is missing. Needs cargo; root or sudo for Debian's packages.
+set -euo pipefail
+
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+
+if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then
+    echo "installing PostgreSQL"
+    as_root apt-get update -qq
+    # Without a cluster of the system's own: tests and demo start private servers.
+    as_root mkdir -p /etc/postgresql-common
+    [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql postgresql-contrib
+fi
+command -v cc >/dev/null || { as_root apt-get update -qq; as_root apt-get install -y -qq --no-install-recommends build-essential; }
+
+if [ "${1:-}" != "--demo" ]; then
+    cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
+fi
