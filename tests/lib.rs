@@ -7,5 +7,6 @@
 )]
 
 pub mod compare;
+pub mod generator;
 pub mod oracle;
 pub mod world;

@@ -3,3 +3,5 @@
 
 /// A database that nobody here made: a music shop with customers, employees and invoices.
 mod shop;
+/// Random schemas against the oracle.
+mod equality;
