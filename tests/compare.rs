@@ -32,7 +32,7 @@ fn rows(server: &PgServer, database: &str) -> String {
         database,
         "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1",
+         WHERE (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1",
     );
     let mut script =
         String::from("SET extra_float_digits = 3; SET timezone = 'UTC'; SET bytea_output = 'hex';\n");

@@ -5,3 +5,5 @@
 mod shop;
 /// Random schemas against the oracle.
 mod equality;
+/// One of every kind of object and of every type.
+mod everything;
