@@ -79,8 +79,16 @@ impl Type {
     fn value(self, index: usize) -> String {
         let number = index as i64;
         match self {
-            Self::Int4 => [0, -1, i64::from(i32::MAX), i64::from(i32::MIN)].get(index).copied().unwrap_or(number * 3).to_string(),
-            Self::Int8 => [-1, i64::MAX, i64::MIN, 1 << 32, (1 << 31) - 1, -(1 << 40)].get(index).copied().unwrap_or(number).to_string(),
+            Self::Int4 => [0, -1, i64::from(i32::MAX), i64::from(i32::MIN)]
+                .get(index)
+                .copied()
+                .unwrap_or(number * 3)
+                .to_string(),
+            Self::Int8 => [-1, i64::MAX, i64::MIN, 1 << 32, (1 << 31) - 1, -(1 << 40)]
+                .get(index)
+                .copied()
+                .unwrap_or(number)
+                .to_string(),
             Self::Uuid => format!("00000000-0000-4000-8000-{:012x}", index * 7919),
             Self::Text | Self::Varchar | Self::Char => nasty_text(index),
             Self::Numeric => match index {
@@ -135,7 +143,19 @@ impl Type {
 }
 
 fn nasty_text(index: usize) -> String {
-    let nasty = ["\\N", "a\tb", "line\nbreak", "\\", "back\\slash\\n", "quote'\"", "Ünïcödé ☃", "NULL", "a,b{c}", "\r", "\u{1}x"];
+    let nasty = [
+        "\\N",
+        "a\tb",
+        "line\nbreak",
+        "\\",
+        "back\\slash\\n",
+        "quote'\"",
+        "Ünïcödé ☃",
+        "NULL",
+        "a,b{c}",
+        "\r",
+        "\u{1}x",
+    ];
     match nasty.get(index) {
         Some(text) => (*text).to_owned(),
         None => format!("value {index}"),
@@ -190,13 +210,20 @@ pub fn generate(seed: u64) -> Generated {
         }
     }
     fill(&mut tables, &references, &mut rng);
-    let inherited = rng.random_bool(0.3).then(|| rng.random_range(0..tables.len())).filter(|index| tables[*index].partitions == 0);
+    let inherited = rng
+        .random_bool(0.3)
+        .then(|| rng.random_range(0..tables.len()))
+        .filter(|index| tables[*index].partitions == 0);
     let subject = |table: &Table| Subject {
         table: table.name.clone(),
         columns: table.keys[0].iter().map(|column| table.columns[*column].name.clone()).collect(),
-        integer: table.keys[0].len() == 1 && matches!(table.columns[table.keys[0][0]].kind, Type::Int4 | Type::Int8),
+        integer: table.keys[0].len() == 1
+            && matches!(table.columns[table.keys[0][0]].kind, Type::Int4 | Type::Int8),
     };
-    Generated { script: script(&tables, &references, inherited), subjects: tables.iter().map(subject).collect() }
+    Generated {
+        script: script(&tables, &references, inherited),
+        subjects: tables.iter().map(subject).collect(),
+    }
 }
 
 fn table(index: usize, rng: &mut ChaCha8Rng) -> Table {
@@ -213,13 +240,22 @@ fn table(index: usize, rng: &mut ChaCha8Rng) -> Table {
         .collect();
     let mut keys = vec![(0..width).collect()];
     if rng.random_bool(0.4) {
-        columns.push(Column { name: "other key".to_owned(), kind: *KEY_TYPES.choose(rng).expect("a type"), not_null: false, default: None });
+        columns.push(Column {
+            name: "other key".to_owned(),
+            kind: *KEY_TYPES.choose(rng).expect("a type"),
+            not_null: false,
+            default: None,
+        });
         keys.push(vec![width]);
     }
     columns.push(Column { name: "note".to_owned(), kind: Type::Text, not_null: false, default: None });
     columns.push(Column { name: "span".to_owned(), kind: Type::Interval, not_null: false, default: None });
     // A unique key of a partitioned table must include the partition key.
-    let partitions = if rng.random_bool(0.2) && keys.len() == 1 && columns[0].kind != Type::Pair { rng.random_range(2..4) } else { 0 };
+    let partitions = if rng.random_bool(0.2) && keys.len() == 1 && columns[0].kind != Type::Pair {
+        rng.random_range(2..4)
+    } else {
+        0
+    };
     Table { name, columns, keys, rows: Vec::new(), partitions, as_text: rng.random_bool(0.25) }
 }
 
@@ -230,13 +266,21 @@ fn reference(tables: &mut [Table], child: usize, parent: usize, rng: &mut ChaCha
     let mut columns = Vec::new();
     for column in &key {
         let kind = tables[parent].columns[*column].kind.child(rng);
-        let known = tables[child].columns.iter().position(|known| known.name.starts_with("ref") && known.kind == kind);
+        let known = tables[child]
+            .columns
+            .iter()
+            .position(|known| known.name.starts_with("ref") && known.kind == kind);
         let number = tables[child].columns.len();
         match known.filter(|_| share && columns.is_empty()) {
             Some(known) => columns.push(known),
             None => {
                 let not_null = setting < 4 && rng.random_bool(0.5);
-                tables[child].columns.push(Column { name: format!("ref{number}"), kind, not_null, default: None });
+                tables[child].columns.push(Column {
+                    name: format!("ref{number}"),
+                    kind,
+                    not_null,
+                    default: None,
+                });
                 columns.push(number);
             }
         }
@@ -255,8 +299,11 @@ fn reference(tables: &mut [Table], child: usize, parent: usize, rng: &mut ChaCha
         3..6 => clause.push_str(" ON DELETE CASCADE"),
         6..8 => clause.push_str(" ON DELETE SET NULL"),
         8 => {
-            let list: Vec<String> =
-                columns.iter().take(1).map(|column| quote_ident(&tables[child].columns[*column].name)).collect();
+            let list: Vec<String> = columns
+                .iter()
+                .take(1)
+                .map(|column| quote_ident(&tables[child].columns[*column].name))
+                .collect();
             write!(clause, " ON DELETE SET NULL ({})", list.join(", ")).expect("write");
         }
         _ => {
@@ -302,11 +349,16 @@ fn fill(tables: &mut [Table], references: &[Reference], rng: &mut ChaCha8Rng) {
             let target = if parents == 0 { None } else { Some(rng.random_range(0..parents)) };
             let null = rng.random_bool(0.15);
             let key: Option<Vec<String>> = target.filter(|_| !null).and_then(|target| {
-                reference.key.iter().map(|column| tables[reference.parent].rows[target][*column].clone()).collect()
+                reference
+                    .key
+                    .iter()
+                    .map(|column| tables[reference.parent].rows[target][*column].clone())
+                    .collect()
             });
             for (position, column) in reference.columns.iter().enumerate() {
                 let kind = tables[reference.child].columns[*column].kind;
-                tables[reference.child].rows[row][*column] = key.as_ref().map(|key| kind.alias(&key[position], rng));
+                tables[reference.child].rows[row][*column] =
+                    key.as_ref().map(|key| kind.alias(&key[position], rng));
             }
         }
     }
@@ -314,13 +366,23 @@ fn fill(tables: &mut [Table], references: &[Reference], rng: &mut ChaCha8Rng) {
 }
 
 fn script(tables: &[Table], references: &[Reference], inherited: Option<usize>) -> String {
-    let mut sql = String::from("SET timezone = 'UTC'; SET client_min_messages = error;\nCREATE TYPE public.pair AS (a int, b text); CREATE TYPE public.mood AS ENUM ('sad', 'ok');\n");
+    let mut sql = String::from(
+        "SET timezone = 'UTC'; SET client_min_messages = error;\nCREATE TYPE public.pair AS (a int, b text); CREATE TYPE public.mood AS ENUM ('sad', 'ok');\n",
+    );
     for table in tables {
         let mut parts = Vec::new();
         for column in &table.columns {
             let null = if column.not_null { " NOT NULL" } else { "" };
-            let default = column.default.as_ref().map(|value| format!(" DEFAULT {}::{}", quote_literal(value), column.kind.sql()));
-            parts.push(format!("{} {}{null}{}", quote_ident(&column.name), column.kind.sql(), default.unwrap_or_default()));
+            let default = column
+                .default
+                .as_ref()
+                .map(|value| format!(" DEFAULT {}::{}", quote_literal(value), column.kind.sql()));
+            parts.push(format!(
+                "{} {}{null}{}",
+                quote_ident(&column.name),
+                column.kind.sql(),
+                default.unwrap_or_default()
+            ));
         }
         if table.as_text {
             parts.push("moods public.mood[] DEFAULT '{ok,sad}'".to_owned());
@@ -329,8 +391,13 @@ fn script(tables: &[Table], references: &[Reference], inherited: Option<usize>) 
             let kind = if index == 0 { "PRIMARY KEY" } else { "UNIQUE" };
             parts.push(format!("{kind} ({})", names(table, key)));
         }
-        let partition = if table.partitions > 0 { format!(" PARTITION BY HASH ({})", names(table, &table.keys[0][..1])) } else { String::new() };
-        writeln!(sql, "CREATE TABLE public.{} ({}){partition};", quote_ident(&table.name), parts.join(", ")).expect("write");
+        let partition = if table.partitions > 0 {
+            format!(" PARTITION BY HASH ({})", names(table, &table.keys[0][..1]))
+        } else {
+            String::new()
+        };
+        writeln!(sql, "CREATE TABLE public.{} ({}){partition};", quote_ident(&table.name), parts.join(", "))
+            .expect("write");
         for part in 0..table.partitions {
             let name = quote_ident(&format!("{} part {part}", table.name));
             writeln!(
@@ -359,7 +426,10 @@ fn script(tables: &[Table], references: &[Reference], inherited: Option<usize>) 
     sql.push_str("SET session_replication_role = replica;\n");
     for table in tables {
         for row in &table.rows {
-            let values: Vec<String> = row.iter().map(|value| value.as_ref().map_or("NULL".to_owned(), |value| quote_literal(value))).collect();
+            let values: Vec<String> = row
+                .iter()
+                .map(|value| value.as_ref().map_or("NULL".to_owned(), |value| quote_literal(value)))
+                .collect();
             writeln!(
                 sql,
                 "DO $do$ BEGIN INSERT INTO public.{} ({}) VALUES ({}); EXCEPTION WHEN integrity_constraint_violation THEN NULL; END $do$;",
@@ -373,19 +443,32 @@ fn script(tables: &[Table], references: &[Reference], inherited: Option<usize>) 
     if let Some(index) = inherited {
         let table = &tables[index];
         let name = quote_ident(&format!("heir of {}", table.name));
-        writeln!(sql, "CREATE TABLE public.{name} () INHERITS (public.{});", quote_ident(&table.name)).expect("write");
-        writeln!(sql, "INSERT INTO public.{name} SELECT * FROM public.{} LIMIT 20;", quote_ident(&table.name)).expect("write");
+        writeln!(sql, "CREATE TABLE public.{name} () INHERITS (public.{});", quote_ident(&table.name))
+            .expect("write");
+        writeln!(
+            sql,
+            "INSERT INTO public.{name} SELECT * FROM public.{} LIMIT 20;",
+            quote_ident(&table.name)
+        )
+        .expect("write");
     }
     // What was left out may have been referred to: such rows go, until everything that is there is consistent.
     sql.push_str("DO $do$ DECLARE gone int := 1; n int; BEGIN WHILE gone > 0 LOOP gone := 0;\n");
     for reference in references {
         let (child, parent) = (&tables[reference.child], &tables[reference.parent]);
         let pair = |(column, key): (&usize, &usize)| {
-            format!("p.{} = c.{}", quote_ident(&parent.columns[*key].name), quote_ident(&child.columns[*column].name))
+            format!(
+                "p.{} = c.{}",
+                quote_ident(&parent.columns[*key].name),
+                quote_ident(&child.columns[*column].name)
+            )
         };
         let pairs: Vec<String> = reference.columns.iter().zip(&reference.key).map(pair).collect();
-        let nulls: Vec<String> =
-            reference.columns.iter().map(|column| format!("c.{} IS NOT NULL", quote_ident(&child.columns[*column].name))).collect();
+        let nulls: Vec<String> = reference
+            .columns
+            .iter()
+            .map(|column| format!("c.{} IS NOT NULL", quote_ident(&child.columns[*column].name)))
+            .collect();
         let full = reference.clause.contains("MATCH FULL");
         let nulls = nulls.join(if full { " OR " } else { " AND " });
         writeln!(

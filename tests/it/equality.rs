@@ -27,8 +27,11 @@ struct Tally {
 }
 
 async fn part(part: u64) {
-    let chosen = std::env::var("LETHE_SEED").ok().map(|text| text.parse::<u64>().expect("LETHE_SEED is a number"));
-    let seeds = std::env::var("LETHE_SEEDS").ok().map_or(SEEDS, |text| text.parse().expect("LETHE_SEEDS is a number"));
+    let chosen =
+        std::env::var("LETHE_SEED").ok().map(|text| text.parse::<u64>().expect("LETHE_SEED is a number"));
+    let seeds = std::env::var("LETHE_SEEDS")
+        .ok()
+        .map_or(SEEDS, |text| text.parse().expect("LETHE_SEEDS is a number"));
     let seeds: Vec<u64> = match chosen {
         Some(seed) => (part == 0).then_some(seed).into_iter().collect(),
         None => (0..seeds).filter(|seed| seed % 4 == part).collect(),
@@ -42,7 +45,10 @@ async fn part(part: u64) {
     println!("{tally:?}");
     if seeds.len() > 20 {
         assert!(tally.equal * 2 > seeds.len(), "most seeds must be restored and compared: {tally:?}");
-        assert!(tally.cautious * 5 < seeds.len(), "objections that the server does not share must be rare: {tally:?}");
+        assert!(
+            tally.cautious * 5 < seeds.len(),
+            "objections that the server does not share must be rare: {tally:?}"
+        );
     }
 }
 
@@ -73,9 +79,9 @@ async fn one(world: World, seed: u64, tally: &mut Tally) -> World {
         (Err(_), Err(Error::Refused(_))) => tally.refused_by_both += 1,
         (Ok(()), Err(Error::Refused(objections))) => {
             let by_order = objections.iter().all(|objection| objection.code == Code::OrderDependent);
-            let careful = objections.iter().all(|objection| {
-                matches!(objection.code, Code::OrderDependent | Code::ErasureRefused)
-            });
+            let careful = objections
+                .iter()
+                .all(|objection| matches!(objection.code, Code::OrderDependent | Code::ErasureRefused));
             assert!(careful, "seed {seed}: the server has no objection, but: {objections:?}");
             if by_order { tally.order_dependent += 1 } else { tally.cautious += 1 }
         }
@@ -87,11 +93,15 @@ async fn one(world: World, seed: u64, tally: &mut Tally) -> World {
 
 /// Keys of rows that are there, as the server writes them, and a few of none.
 fn some_keys(world: &World, subject: &Subject, rng: &mut ChaCha8Rng) -> Vec<Vec<String>> {
-    let columns: Vec<String> = subject.columns.iter().map(|name| format!("{}::text", quote_ident(name))).collect();
+    let columns: Vec<String> =
+        subject.columns.iter().map(|name| format!("{}::text", quote_ident(name))).collect();
     let table = quote_ident(&subject.table);
     let text = world.server.sql(
         "source",
-        &format!("SET timezone = 'UTC'; COPY (SELECT {} FROM public.{table} ORDER BY 1) TO STDOUT", columns.join(", ")),
+        &format!(
+            "SET timezone = 'UTC'; COPY (SELECT {} FROM public.{table} ORDER BY 1) TO STDOUT",
+            columns.join(", ")
+        ),
     );
     // `psql`'s last newline is trimmed; an empty table has none.
     let text = if text.is_empty() { text } else { text + "\n" };
@@ -115,19 +125,29 @@ fn some_keys(world: &World, subject: &Subject, rng: &mut ChaCha8Rng) -> Vec<Vec<
 }
 
 fn delete_statement(subject: &Subject, keys: &[Vec<String>]) -> String {
-    let columns: Vec<String> = subject.columns.iter().map(|name| format!("{}::text", quote_ident(name))).collect();
-    let tuple = |key: &Vec<String>| format!("({})", key.iter().map(|value| quote_literal(value)).collect::<Vec<_>>().join(", "));
+    let columns: Vec<String> =
+        subject.columns.iter().map(|name| format!("{}::text", quote_ident(name))).collect();
+    let tuple = |key: &Vec<String>| {
+        format!("({})", key.iter().map(|value| quote_literal(value)).collect::<Vec<_>>().join(", "))
+    };
     if keys.is_empty() {
         return String::new();
     }
     let tuples: Vec<String> = keys.iter().map(tuple).collect();
-    format!("DELETE FROM public.{} WHERE ({}) IN ({});", quote_ident(&subject.table), columns.join(", "), tuples.join(", "))
+    format!(
+        "DELETE FROM public.{} WHERE ({}) IN ({});",
+        quote_ident(&subject.table),
+        columns.join(", "),
+        tuples.join(", ")
+    )
 }
 
 async fn erase(world: &World, subject: &Subject, keys: Vec<Vec<String>>) {
     let columns: Vec<&str> = subject.columns.iter().map(String::as_str).collect();
     let keys = if subject.integer {
-        Keys::Integers(keys.iter().map(|key| key[0].parse::<i64>().expect("an integer").cast_unsigned()).collect())
+        Keys::Integers(
+            keys.iter().map(|key| key[0].parse::<i64>().expect("an integer").cast_unsigned()).collect(),
+        )
     } else {
         Keys::Tuples(keys)
     };

@@ -8,13 +8,22 @@ const EVERYTHING: &str = include_str!("everything.sql");
 
 /// The script; for a server that was built without contrib, ICU and libxml, with other types in the place of theirs.
 fn everything(server: &PgServer) -> String {
-    let has = server.sql("postgres", "SELECT count(*) FROM pg_available_extensions WHERE name IN ('citext', 'hstore', 'pgcrypto')");
+    let has = server.sql(
+        "postgres",
+        "SELECT count(*) FROM pg_available_extensions WHERE name IN ('citext', 'hstore', 'pgcrypto')",
+    );
     if has == "3" {
         return EVERYTHING.to_owned();
     }
-    let without = EVERYTHING.lines().filter(|line| !line.starts_with("CREATE EXTENSION") && !line.starts_with("CREATE COLLATION"));
+    let without = EVERYTHING
+        .lines()
+        .filter(|line| !line.starts_with("CREATE EXTENSION") && !line.starts_with("CREATE COLLATION"));
     let script = without.collect::<Vec<_>>().join("\n");
-    script.replace("public.citext", "text").replace("public.hstore", "text").replace(" COLLATE app.german", "").replace("c_xml xml", "c_xml text")
+    script
+        .replace("public.citext", "text")
+        .replace("public.hstore", "text")
+        .replace(" COLLATE app.german", "")
+        .replace("c_xml xml", "c_xml text")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -108,6 +108,7 @@ impl Settings {
                 Some(ChecksumSetting::WhenRequired) => Checksums::WhenRequired,
                 Some(ChecksumSetting::WhenSupported) | None => Checksums::WhenSupported,
             },
+            credentials: None,
         };
         Ok(lethe_store::open(self.store_url()?, &settings).await?)
     }

@@ -69,7 +69,10 @@ impl Server {
         T: MakeTlsConnect<Socket>,
         T::Stream: Send + 'static,
     {
-        let failed = |cause| Error::Connect { server: settings.to_string(), cause: Box::new(ServerError::from(cause)) };
+        let failed = |cause| Error::Connect {
+            server: settings.to_string(),
+            cause: Box::new(ServerError::from(cause)),
+        };
         let (client, connection) = config.connect(tls).await.map_err(failed)?;
         let connection = tokio::spawn(async move {
             // Whoever waits for an answer gets the error; here there is nobody to tell.

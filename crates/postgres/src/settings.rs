@@ -80,9 +80,10 @@ impl ConnectionSettings {
         let password_in_text = config.get_password().is_some();
         fill_from_environment(&mut config, environment)?;
         if config.get_password().is_none()
-            && let Some(password) = passfile::password(&config, environment) {
-                config.password(password);
-            }
+            && let Some(password) = passfile::password(&config, environment)
+        {
+            config.password(password);
+        }
         let mode = own.mode.or_else(|| environment("PGSSLMODE"));
         let tls = tls_mode(&config, mode.as_deref())?;
         let root_certificate =
@@ -144,22 +145,25 @@ fn fill_from_environment(
         config.host(host.unwrap_or_else(|| "/var/run/postgresql".to_owned()));
     }
     if config.get_ports().is_empty()
-        && let Some(port) = environment("PGPORT").filter(|port| !port.is_empty()) {
-            config.port(port.parse().map_err(|_| SettingsError::Value { setting: "PGPORT", value: port })?);
-        }
+        && let Some(port) = environment("PGPORT").filter(|port| !port.is_empty())
+    {
+        config.port(port.parse().map_err(|_| SettingsError::Value { setting: "PGPORT", value: port })?);
+    }
     if config.get_user().is_none() {
         let user =
             environment("PGUSER").or_else(|| environment("USER")).unwrap_or_else(|| "postgres".to_owned());
         config.user(user);
     }
     if config.get_dbname().is_none()
-        && let Some(database) = environment("PGDATABASE") {
-            config.dbname(database);
-        }
+        && let Some(database) = environment("PGDATABASE")
+    {
+        config.dbname(database);
+    }
     if config.get_password().is_none()
-        && let Some(password) = environment("PGPASSWORD") {
-            config.password(password);
-        }
+        && let Some(password) = environment("PGPASSWORD")
+    {
+        config.password(password);
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use aws_config::BehaviorVersion;
+use aws_credential_types::Credentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Region, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -19,7 +20,7 @@ use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore};
 use crate::{Error, ObjectName, Operation};
 
 /// How to reach S3. What is not set comes from the SDK's own chain: environment, profile, instance metadata.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct S3Settings {
     pub region: Option<String>,
     /// For servers other than Amazon's: `https://fsn1.your-objectstorage.com`. Plain `http` only for this machine.
@@ -27,6 +28,15 @@ pub struct S3Settings {
     /// `https://host/bucket` instead of `https://bucket.host`.
     pub path_style: bool,
     pub checksums: Checksums,
+    /// Access key and secret key, instead of those of the chain. Meant for tests: production uses the chain.
+    pub credentials: Option<(String, String)>,
+}
+
+/// `Debug` shows no credentials.
+impl std::fmt::Debug for S3Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "S3Settings({:?}, {:?})", self.region, self.endpoint)
+    }
 }
 
 /// When the SDK adds its own checksums to requests and checks those of answers.
@@ -67,6 +77,9 @@ impl S3Store {
         }
         if let Some(endpoint) = &settings.endpoint {
             loader = loader.endpoint_url(endpoint);
+        }
+        if let Some((key, secret)) = &settings.credentials {
+            loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "settings"));
         }
         let shared = loader.load().await;
         // An endpoint may also come from AWS_ENDPOINT_URL or a profile: the same rule holds for it.

@@ -9,3 +9,4 @@
 )]
 
 pub mod pg;
+pub mod s3;

@@ -47,11 +47,12 @@ fn full_pages(mut rows: &[u8]) -> Result<Vec<u32>, Error> {
     let mut fields = Vec::new();
     while let Some((_, rest)) = copy_binary::next_row(rows, COLUMNS, &mut fields).map_err(unexpected)? {
         if let [Some(oid), Some(_), Some(data)] = fields.as_slice()
-            && data.len() == large_objects::PAGE as usize {
-                full.push(u32::from_be_bytes(
-                    (*oid).try_into().map_err(|_| unexpected("an oid of another width"))?,
-                ));
-            }
+            && data.len() == large_objects::PAGE as usize
+        {
+            full.push(u32::from_be_bytes(
+                (*oid).try_into().map_err(|_| unexpected("an oid of another width"))?,
+            ));
+        }
         rows = rest;
     }
     Ok(full)

@@ -104,20 +104,20 @@ fn resolve(rules: &TableRules, hits: &[(usize, Option<u64>)]) -> Verdict {
         .map(|emit| effects.iter().filter(|hit| touches_key(hit, &emit.fields)).count())
         .max();
     let touching_most = touching_most.unwrap_or(0);
+    let needs_parent =
+        |hit: &&Hit<'_>| matches!(&hit.probe.on_drop, Effect::Change(change) if change.needs_parent);
     match outcome.flatten() {
         // Rows that refer to this one would be kept or dropped, depending on whether the change came before the drop.
         None if touching_most > 0 => order_dependent(rules, &effects),
+        // Until it is dropped, the row may refer to a default that is gone by then, which the server refuses.
+        None if effects.iter().any(|hit| needs_parent(&hit)) => order_dependent(rules, &effects),
         None => Verdict::Drop,
         // The second of two changes to one key no longer reaches the rows that refer to it.
         Some(_) if touching_most > 1 => order_dependent(rules, &effects),
-        Some(fields) => {
-            let needs =
-                |hit: &&Hit<'_>| matches!(&hit.probe.on_drop, Effect::Change(change) if change.needs_parent);
-            Verdict::Change(RowChange {
-                needs_parent: effects.iter().filter(needs).map(|hit| hit.index).collect(),
-                fields,
-            })
-        }
+        Some(fields) => Verdict::Change(RowChange {
+            needs_parent: effects.iter().filter(needs_parent).map(|hit| hit.index).collect(),
+            fields,
+        }),
     }
 }
 

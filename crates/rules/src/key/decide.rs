@@ -51,9 +51,7 @@ pub fn operator_domain(
         | (Some(Domain::Exact(Source::Date)), Some(Domain::Timestamp)) => Domain::Timestamp,
         (Some(_), Some(_)) => return Err(mixed()),
         // Polymorphic operators (anyenum, anyarray, record, anyrange): the columns' own type decides.
-        _ if operator.left == operator.right && parent_source == child_source => {
-            domain_of(&parent_source)
-        }
+        _ if operator.left == operator.right && parent_source == child_source => domain_of(&parent_source),
         _ => return Err(mixed()),
     };
     if reads(&parent_source, &domain) && reads(&child_source, &domain) { Ok(domain) } else { Err(mixed()) }

@@ -1,0 +1,13 @@
+//! Stores, against a real directory and a real S3 protocol.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests say what they expect")]
+
+/// What every store must do, on every store that there is.
+mod conformance;
+/// What a directory alone can get wrong: leftovers of a crash, names that lead out.
+mod directory;
+/// URLs that are no stores.
+mod open;
+/// Stores whose put-if-absent is none.
+mod probe;
+/// The S3 stores that the other modules test with.
+mod s3;

@@ -1,0 +1,125 @@
+//! A real HTTP S3 server inside the test process, in memory, with truly atomic conditional writes and versioning.
+//!
+//! Ready-made small servers let several racing writers win or keep objects whose checksum was wrong, so the tests have
+//! this one. What real stores get wrong is available under its name: [`Misbehaviour`].
+
+mod bucket;
+mod service;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use bucket::Bucket;
+use service::Service;
+
+/// What real stores get wrong, by who does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Misbehaviour {
+    /// `If-None-Match` and `If-Match` are ignored on PUT.
+    GarageIgnoresConditions,
+    /// In a versioned bucket every writer of a conditional PUT is told that it was first.
+    CephVersionedEveryoneWins,
+    /// HeadBucket does not say where the bucket is.
+    NoRegionHeader,
+    /// An object is stored though its checksum does not hold.
+    AcceptsWrongChecksums,
+    /// `If-Match` is ignored on GET.
+    IgnoresIfMatchOnGet,
+}
+
+/// The state that the server and the test share.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) buckets: std::collections::BTreeMap<String, Bucket>,
+    pub(crate) misbehaviours: BTreeSet<Misbehaviour>,
+    /// Names of the operations that were called, in order.
+    pub(crate) calls: Vec<&'static str>,
+}
+
+/// A running server; it ends when this is dropped.
+#[derive(Debug)]
+pub struct S3Server {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    task: JoinHandle<()>,
+}
+
+pub const ACCESS_KEY: &str = "LETHETESTACCESSKEY";
+pub const SECRET_KEY: &str = "lethe-test-secret-key";
+pub const REGION: &str = "eu-central-1";
+
+impl S3Server {
+    /// Starts a server on a free port of the loopback interface.
+    ///
+    /// # Panics
+    /// If no port can be had.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let state = Arc::new(Mutex::new(State::default()));
+        let mut builder = S3ServiceBuilder::new(Service::new(state.clone()));
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let service = builder.build();
+        let task = tokio::spawn(async move {
+            loop {
+                let Ok((stream, _)) = listener.accept().await else { continue };
+                let service = service.clone();
+                tokio::spawn(async move {
+                    // A client that goes away is no matter for the server.
+                    let _ = Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        Self { address, state, task }
+    }
+
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn create_bucket(&self, name: &str) {
+        self.state().buckets.entry(name.to_owned()).or_default();
+    }
+
+    pub fn create_versioned_bucket(&self, name: &str) {
+        self.state().buckets.insert(name.to_owned(), Bucket::versioned());
+    }
+
+    pub fn misbehave(&self, how: Misbehaviour) {
+        self.state().misbehaviours.insert(how);
+    }
+
+    /// The current objects of a bucket.
+    #[must_use]
+    pub fn objects(&self, bucket: &str) -> Vec<(String, Bytes)> {
+        self.state().buckets.get(bucket).map(Bucket::current).unwrap_or_default()
+    }
+
+    /// How often an operation was called, by its name in the API.
+    #[must_use]
+    pub fn calls(&self, operation: &str) -> usize {
+        self.state().calls.iter().filter(|call| **call == operation).count()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
