@@ -48,6 +48,9 @@ async fn append(
     let entry =
         NewEntry { kind, subject: Some(subject), keys: Some(keys), request: args.request, snapshot: None };
     let head = ledger::append(&repository, entry, None, Timestamp::now()).await?;
+    if let Some(head) = &head {
+        settings.last_seen(&repository).advance(head)?;
+    }
     let seq = head.map_or(0, |head| head.seq);
     output.say(format!("entry {seq}: {} {kind}", count(number)));
     if given > number {

@@ -38,6 +38,14 @@ impl LastSeen {
         if known == Some(ledger.head()) { Ok(()) } else { self.write(&ledger.head()) }
     }
 
+    /// Remembers an entry that this host has just written.
+    pub fn advance(&self, head: &Head) -> Result<(), Error> {
+        match self.read()? {
+            Some(known) if known.seq >= head.seq => Ok(()),
+            _ => self.write(head),
+        }
+    }
+
     fn read(&self) -> Result<Option<Head>, Error> {
         let bytes = match fs::read(&self.path) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -42,6 +42,7 @@ pub(super) async fn cut_over(
         };
         let appended = append(&prepared.repository, entry, Some(ledger.head()), Timestamp::now()).await?;
         if let Some(head) = appended {
+            prepared.last_seen.advance(&head)?;
             target.open_to_others().await?;
             return Ok(head);
         }
