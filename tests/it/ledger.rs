@@ -47,9 +47,12 @@ async fn refused(world: &World, case: &str) {
     );
 }
 
+/// What somebody with access to the store may do.
+type Tampering = fn(&World);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_of_changing_it_is_found() {
-    let tamperings: [(&str, fn(&World)); 12] = [
+    let tamperings: [(&str, Tampering); 12] = [
         ("all_removed", |world| {
             std::fs::remove_dir_all(world.folder.path().join("store/ledger")).expect("remove")
         }),

@@ -76,12 +76,13 @@ async fn checked_body(request: &mut S3Request<PutObjectInput>) -> S3Result<(Byte
         checksum_sha256: input.checksum_sha256.clone().or_else(|| trailed("x-amz-checksum-sha256")),
         ..Checksum::default()
     };
-    let mut hasher = ChecksumHasher::default();
-    hasher.crc32 = claimed.checksum_crc32.as_ref().map(|_| Crc32::new());
-    hasher.crc32c = claimed.checksum_crc32c.as_ref().map(|_| Crc32c::new());
-    hasher.crc64nvme = claimed.checksum_crc64nvme.as_ref().map(|_| Crc64Nvme::new());
-    hasher.sha1 = claimed.checksum_sha1.as_ref().map(|_| Sha1::new());
-    hasher.sha256 = claimed.checksum_sha256.as_ref().map(|_| Sha256::new());
+    let mut hasher = ChecksumHasher {
+        crc32: claimed.checksum_crc32.as_ref().map(|_| Crc32::new()),
+        crc32c: claimed.checksum_crc32c.as_ref().map(|_| Crc32c::new()),
+        crc64nvme: claimed.checksum_crc64nvme.as_ref().map(|_| Crc64Nvme::new()),
+        sha1: claimed.checksum_sha1.as_ref().map(|_| Sha1::new()),
+        sha256: claimed.checksum_sha256.as_ref().map(|_| Sha256::new()),
+    };
     hasher.update(&body);
     let found = hasher.finalize();
     let holds = found.checksum_crc32 == claimed.checksum_crc32
