@@ -98,6 +98,21 @@ impl PgServer {
         };
         let _ = Command::new("kill").arg(signal).arg(process.id().to_string()).status();
         process.wait().expect("wait for postgres");
+        self.wait_for_backends();
+    }
+
+    /// Backends notice a postmaster that was killed only after a while; until then a new one refuses to start.
+    fn wait_for_backends(&self) {
+        let data = self.data_dir();
+        let runs_here =
+            |entry: &fs::DirEntry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == data);
+        for _ in 0..500 {
+            let processes = fs::read_dir("/proc").expect("read /proc").flatten();
+            if !processes.into_iter().any(|entry| runs_here(&entry)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Starts the same cluster again.

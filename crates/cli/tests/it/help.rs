@@ -1,0 +1,31 @@
+use std::process::Command;
+
+fn help(arguments: &[&str]) -> String {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_lethe")).args(arguments).arg("--help").output().expect("run lethe");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn every_command_teaches() {
+    let commands: [&[&str]; 9] = [
+        &[],
+        &["init"],
+        &["snapshot"],
+        &["snapshots"],
+        &["tombstone", "add"],
+        &["tombstone", "revoke"],
+        &["tombstone", "list"],
+        &["tombstone", "verify"],
+        &["restore"],
+    ];
+    for command in commands {
+        let text = help(command);
+        assert!(text.contains("Exit codes:") && text.contains("Usage:"), "{command:?}: {text}");
+        for word in ["no-filter", "skip-ledger", "unfiltered", "ignore-ledger"] {
+            assert!(!text.contains(word), "nothing turns the filter off: {text}");
+        }
+    }
+    assert!(help(&["tombstone", "add"]).contains("lethe tombstone add --subject public.users --id 4711"));
+}

@@ -1,0 +1,132 @@
+use std::time::{Duration, Instant};
+
+use lethe_testkit::pg::Shutdown;
+use lethe_tests::compare::{assert_same_rows, assert_same_schema};
+
+use crate::shell::Shell;
+
+const COMPANY: &str = "
+    CREATE TABLE users (id int PRIMARY KEY, name text UNIQUE);
+    CREATE TABLE orders (id serial PRIMARY KEY, user_id int NOT NULL REFERENCES users ON DELETE CASCADE, note text);
+    CREATE INDEX ON orders (user_id); CREATE INDEX ON orders (note);
+    CREATE MATERIALIZED VIEW sums AS SELECT user_id, count(*) FROM orders GROUP BY user_id;
+    CREATE VIEW a_few AS SELECT * FROM users WHERE id < 10;
+    INSERT INTO users SELECT i, 'user ' || i FROM generate_series(1, 20000) i;
+    INSERT INTO orders (user_id, note) SELECT i % 20000 + 1, repeat(md5(i::text), 4) FROM generate_series(1, 250000) i;
+    REFRESH MATERIALIZED VIEW sums;";
+
+fn company() -> Shell {
+    let shell = Shell::new();
+    shell.server.sql("source", COMPANY);
+    shell.snapshot().expect_code(0);
+    shell
+        .run(&["tombstone", "add", "--subject", "public.users", "--id", "7", "--id", "19999"])
+        .expect_code(0);
+    shell.server.sql("postgres", "CREATE DATABASE expected TEMPLATE source");
+    shell.server.sql("expected", "DELETE FROM users WHERE id IN (7, 19999); REFRESH MATERIALIZED VIEW sums");
+    shell
+}
+
+/// Whether a role that is no superuser may connect.
+fn is_open(shell: &Shell, database: &str) -> bool {
+    shell.server.sql("postgres", &format!("SELECT has_database_privilege('guest', '{database}', 'CONNECT')"))
+        == "t"
+}
+
+#[test]
+fn a_restore_that_is_killed_goes_on_and_loads_everything_once() {
+    let shell = company();
+    shell.server.sql("postgres", "CREATE ROLE guest LOGIN");
+    shell.server.create_database("restored");
+    let into = shell.server.url("restored");
+    let restore = ["restore", "--into", &into, "--jobs", "2"];
+    let mut killed = 0;
+    for attempt in 0_u64.. {
+        let mut process = shell.spawn(&restore);
+        // Later and later, so that every stage is hit once.
+        let deadline = Instant::now() + Duration::from_millis(60 + attempt * 60);
+        let ended = loop {
+            if let Some(status) = process.try_wait().expect("look at lethe") {
+                break Some(status);
+            }
+            if Instant::now() > deadline {
+                break None;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        if let Some(status) = ended {
+            assert!(status.success(), "attempt {attempt}: {status}");
+            break;
+        }
+        process.kill().expect("kill");
+        process.wait().expect("wait");
+        killed += 1;
+        let begun = shell.server.sql("restored", "SELECT to_regclass('lethe.restore') IS NOT NULL") == "t";
+        if begun && shell.server.sql("restored", "SELECT ready FROM lethe.restore") == "f" {
+            assert!(!is_open(&shell, "restored"), "nobody may connect before it is ready");
+            shell.run(&["snapshot", "--from", &into]).expect_code(1).says("not finished");
+        }
+        // The server ends the sessions of a process that is gone as soon as it notices.
+        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'restored' AND application_name = 'lethe restore'";
+        while shell.server.sql("postgres", sessions) != "0" {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(attempt < 200, "it never ends");
+    }
+    assert!(killed > 3, "it was killed {killed} times only");
+    assert!(is_open(&shell, "restored"));
+    assert_same_rows((&shell.server, "expected"), (&shell.server, "restored"));
+    assert_same_schema((&shell.server, "expected"), (&shell.server, "restored"));
+}
+
+#[test]
+fn a_server_that_is_killed_loses_nothing_that_was_recorded() {
+    let mut shell = company();
+    shell.server.create_database("restored");
+    for pause in [200, 500, 900] {
+        let into = shell.server.url("restored");
+        let mut process = shell.spawn(&["restore", "--into", &into, "--jobs", "2"]);
+        std::thread::sleep(Duration::from_millis(pause));
+        shell.server.stop(Shutdown::Kill);
+        let _ = process.wait().expect("wait");
+        shell.server.restart();
+    }
+    shell.restore("restored").expect_code(0);
+    assert_same_rows((&shell.server, "expected"), (&shell.server, "restored"));
+    assert_same_schema((&shell.server, "expected"), (&shell.server, "restored"));
+}
+
+#[test]
+fn a_snapshot_that_is_killed_does_not_exist() {
+    let shell = company();
+    let from = shell.server.url("source");
+    for pause in [30, 100, 200, 300] {
+        let mut process = shell.spawn(&["snapshot", "--from", &from]);
+        std::thread::sleep(Duration::from_millis(pause));
+        let _ = process.kill();
+        process.wait().expect("wait");
+    }
+    shell.run(&["snapshots"]).expect_code(0);
+    shell.server.create_database("restored");
+    shell.restore("restored").expect_code(0);
+    assert_same_rows((&shell.server, "expected"), (&shell.server, "restored"));
+}
+
+#[test]
+fn an_erasure_that_arrives_after_a_restore_began_is_never_forgotten() {
+    let shell = company();
+    shell.server.create_database("restored");
+    let into = shell.server.url("restored");
+    let mut process = shell.spawn(&["restore", "--into", &into, "--jobs", "1"]);
+    while shell.server.sql("restored", "SELECT to_regclass('lethe.restore') IS NOT NULL") != "t" {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    shell.run(&["tombstone", "add", "--subject", "public.users", "--id", "8"]).expect_code(0);
+    let status = process.wait().expect("wait");
+    assert_eq!(status.code(), Some(9), "interrupted, and not open");
+    shell.restore("restored").expect_code(9).says("drop and create");
+    shell.server.sql("postgres", "DROP DATABASE restored");
+    shell.server.create_database("restored");
+    shell.restore("restored").expect_code(0);
+    assert_eq!(shell.server.sql("restored", "SELECT count(*) FROM users WHERE id IN (7, 8, 19999)"), "0");
+}

@@ -1,0 +1,13 @@
+//! The program as it is typed.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests say what they expect")]
+
+/// Whole runs, and the last line for programs.
+mod flows;
+/// The help of every command.
+mod help;
+/// `kill -9` at any moment, of either side, and the next run.
+mod kill;
+/// Bad input: what is said, the exit code, and that nothing was written.
+mod refusals;
+/// A folder with settings, a store and a server.
+mod shell;
