@@ -83,15 +83,19 @@ fn a_restore_that_is_killed_goes_on_and_loads_everything_once() {
 fn a_server_that_is_killed_loses_nothing_that_was_recorded() {
     let mut shell = company();
     shell.server.create_database("restored");
-    for pause in [200, 500, 900] {
+    let mut verified = false;
+    for pause in [150, 300, 500] {
         let into = shell.server.url("restored");
         let mut process = shell.spawn(&["restore", "--into", &into, "--jobs", "2"]);
         std::thread::sleep(Duration::from_millis(pause));
         shell.server.stop(Shutdown::Kill);
-        let _ = process.wait().expect("wait");
+        verified |= process.wait().expect("wait").success();
         shell.server.restart();
     }
-    shell.restore("restored").expect_code(0);
+    // On a fast machine the last run may have come to its end before the server was killed.
+    if !verified {
+        shell.restore("restored").expect_code(0);
+    }
     assert_same_rows((&shell.server, "expected"), (&shell.server, "restored"));
     assert_same_schema((&shell.server, "expected"), (&shell.server, "restored"));
 }

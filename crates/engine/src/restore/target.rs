@@ -146,10 +146,12 @@ impl Target {
         )
     }
 
-    /// Gives back the right to connect, and marks the restore as ready.
+    /// Gives back the right to connect, and marks the restore as ready. This commit waits for the disk, and with it
+    /// everything before it is there: what applications see cannot be lost again.
     pub(super) async fn open_to_others(&self) -> Result<(), Error> {
         let database = quote_ident(&self.settings.database());
-        let mut sql = String::from("BEGIN; UPDATE lethe.restore SET ready = true;");
+        let mut sql =
+            String::from("SET synchronous_commit = on; BEGIN; UPDATE lethe.restore SET ready = true;");
         for role in &self.connect_roles {
             let role = if role.is_empty() { "PUBLIC".to_owned() } else { quote_ident(role) };
             sql.push_str(&format!("GRANT CONNECT ON DATABASE {database} TO {role};"));
