@@ -137,6 +137,33 @@ impl Target {
             .collect())
     }
 
+    /// Unlogged tables and how many rows each has: schema, name, rows.
+    pub(super) async fn unlogged_tables(&self) -> Result<Vec<(String, String, u64)>, Error> {
+        let sql = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                   WHERE c.relkind = 'r' AND c.relpersistence = 'u'";
+        let mut tables = Vec::new();
+        for row in query(&self.main, sql).await? {
+            let (schema, name): (String, String) = (row.get(0), row.get(1));
+            let sql = format!("SELECT count(*) FROM ONLY {}.{}", quote_ident(&schema), quote_ident(&name));
+            let rows =
+                query(&self.main, &sql).await?.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs());
+            tables.push((schema, name, rows));
+        }
+        Ok(tables)
+    }
+
+    /// Whether any of these statements was run.
+    pub(super) async fn any_done(&self, ids: impl Iterator<Item = i64>) -> bool {
+        let done = self.done.lock().await;
+        ids.into_iter().any(|id| done.contains(&id))
+    }
+
+    pub(super) async fn forget_chunks(&self, table: u32) -> Result<(), Error> {
+        let sql = format!("DELETE FROM lethe.restored_chunks WHERE table_oid = {table}");
+        self.main.run(&sql, "forget chunks in", &self.settings).await?;
+        Ok(())
+    }
+
     /// The statement that records a chunk; to be run in the chunk's own transaction.
     pub(super) fn record_chunk(key: ChunkKey, counts: &Counts) -> String {
         let Counts { read, loaded, dropped, changed } = counts;
