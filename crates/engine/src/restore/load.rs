@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lethe_format::archive::ddl::{self, Step};
 use lethe_format::catalog::Table;
 use lethe_format::copy_binary;
 use lethe_format::ids::Oid;
@@ -18,7 +17,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::plan::rows;
-use super::target::{ChunkKey, Target};
+use super::target::{ChunkKey, Target, UnloggedTable};
 use super::{Prepared, RestoreOptions};
 use crate::progress::Progress;
 use crate::{Error, Repository, objects};
@@ -72,23 +71,20 @@ pub(super) async fn load(
 }
 
 /// A crash of the server empties unlogged tables, and the book, which is logged, still says that they were loaded.
-/// Such a table is loaded again, unless triggers or foreign keys are there already, which would see it happen.
+/// Such a table is loaded again, unless it has triggers or foreign keys already, which would see it happen.
 async fn forget_lost_rows(prepared: &Prepared, target: &Target) -> Result<(), Error> {
     let mut recorded = TableCounts::new();
     for ((table, _), counts) in target.restored_chunks().await? {
         recorded.entry(table).or_default().add(counts);
     }
-    for (schema, name, found) in target.unlogged_tables().await? {
+    for UnloggedTable { schema, name, rows: found, has_triggers } in target.unlogged_tables().await? {
         let named = |table: &&Table| table.name.schema == schema && table.name.name == name;
         let Some(table) = prepared.manifest.catalog.tables.iter().find(named) else { continue };
         let expected = recorded.get(&table.oid).map_or(0, |counts| counts.loaded);
         if found == expected {
             continue;
         }
-        let late = ddl::statements(&prepared.archive)
-            .into_iter()
-            .filter(|statement| statement.step >= Step::ForeignKey);
-        if found > 0 || target.any_done(late.map(|statement| statement.dump_id)).await {
+        if found > 0 || has_triggers {
             return Err(Error::Counts { table: table.name.to_string(), expected, found });
         }
         target.forget_chunks(table.oid).await?;

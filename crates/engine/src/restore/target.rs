@@ -32,6 +32,16 @@ pub(super) struct Target {
     connect_roles: Vec<String>,
 }
 
+/// A table that a crash of the server empties.
+#[derive(Debug)]
+pub(super) struct UnloggedTable {
+    pub schema: String,
+    pub name: String,
+    pub rows: u64,
+    /// Triggers of its own, or those of foreign keys.
+    pub has_triggers: bool,
+}
+
 /// A chunk of a table, by the table's oid in the snapshot and the chunk's place in the manifest.
 pub(super) type ChunkKey = (u32, usize);
 
@@ -137,9 +147,9 @@ impl Target {
             .collect())
     }
 
-    /// Unlogged tables and how many rows each has: schema, name, rows.
-    pub(super) async fn unlogged_tables(&self) -> Result<Vec<(String, String, u64)>, Error> {
-        let sql = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    pub(super) async fn unlogged_tables(&self) -> Result<Vec<UnloggedTable>, Error> {
+        let sql = "SELECT n.nspname::text, c.relname::text, EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid)
+                   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                    WHERE c.relkind = 'r' AND c.relpersistence = 'u'";
         let mut tables = Vec::new();
         for row in query(&self.main, sql).await? {
@@ -147,15 +157,9 @@ impl Target {
             let sql = format!("SELECT count(*) FROM ONLY {}.{}", quote_ident(&schema), quote_ident(&name));
             let rows =
                 query(&self.main, &sql).await?.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs());
-            tables.push((schema, name, rows));
+            tables.push(UnloggedTable { schema, name, rows, has_triggers: row.get(2) });
         }
         Ok(tables)
-    }
-
-    /// Whether any of these statements was run.
-    pub(super) async fn any_done(&self, ids: impl Iterator<Item = i64>) -> bool {
-        let done = self.done.lock().await;
-        ids.into_iter().any(|id| done.contains(&id))
     }
 
     pub(super) async fn forget_chunks(&self, table: u32) -> Result<(), Error> {
