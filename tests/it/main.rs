@@ -9,5 +9,9 @@ mod equality;
 mod everything;
 /// Ledgers that cannot be trusted.
 mod ledger;
+/// What cannot be decided exactly.
+mod objections;
+/// Through S3, and databases that other programs made.
+mod s3;
 /// A database that nobody here made: a music shop with customers, employees and invoices.
 mod shop;

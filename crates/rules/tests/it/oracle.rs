@@ -1,0 +1,167 @@
+use std::collections::BTreeSet;
+
+use lethe_format::catalog::{Action, QualifiedName};
+use lethe_format::ledger::{Keys, SubjectRef};
+use lethe_format::manifest::CopyFormat;
+use lethe_rules::closure::{Closure, Tombstones};
+use proptest::prelude::*;
+
+use crate::schema::{Reference, Row, catalog, data, encode, oid};
+
+/// A few tables, references among them, and rows whose references mostly exist.
+#[derive(Clone, Debug)]
+struct World {
+    references: Vec<Reference>,
+    tables: Vec<Vec<Row>>,
+    erased: BTreeSet<i64>,
+    /// Table that is erased from.
+    subject: usize,
+    text: Vec<bool>,
+    /// Rows in each chunk.
+    chunk: usize,
+}
+
+fn world() -> impl Strategy<Value = World> {
+    (2..6_usize).prop_flat_map(|tables| {
+        let reference = (
+            0..tables,
+            0..tables,
+            prop_oneof![Just(Action::Cascade), Just(Action::NoAction), Just(Action::SetNull)],
+        )
+            .prop_map(|(child, parent, action)| Reference { child, parent, action });
+        let references = prop::collection::vec(reference, 0..8);
+        (references, Just(tables)).prop_flat_map(|(references, tables)| {
+            let width = |table: usize| references.iter().filter(|reference| reference.child == table).count();
+            let rows: Vec<_> = (0..tables)
+                .map(|table| {
+                    let row = prop::collection::vec(prop::option::weighted(0.8, 0..30_i64), width(table));
+                    prop::collection::vec(row, 0..30)
+                })
+                .collect();
+            let text = prop::collection::vec(any::<bool>(), tables);
+            (
+                Just(references),
+                rows,
+                prop::collection::btree_set(0..35_i64, 0..8),
+                0..tables,
+                text,
+                1..9_usize,
+            )
+                .prop_map(|(references, rows, erased, subject, text, chunk)| {
+                    let number = |rows: Vec<Row>| -> Vec<Row> {
+                        rows.into_iter()
+                            .zip(0..)
+                            .map(|(row, id)| std::iter::once(Some(id)).chain(row).collect())
+                            .collect()
+                    };
+                    let mut tables: Vec<Vec<Row>> = rows.into_iter().map(number).collect();
+                    only_valid_references(&references, &mut tables);
+                    World { references, tables, erased, subject, text, chunk }
+                })
+        })
+    })
+}
+
+/// The position of a reference in its child's rows.
+fn field(references: &[Reference], index: usize) -> usize {
+    1 + references[..index].iter().filter(|before| before.child == references[index].child).count()
+}
+
+fn only_valid_references(references: &[Reference], tables: &mut [Vec<Row>]) {
+    for (index, reference) in references.iter().enumerate() {
+        let parents = i64::try_from(tables[reference.parent].len()).expect("few rows");
+        let field = field(references, index);
+        for row in &mut tables[reference.child] {
+            row[field] = row[field].filter(|key| *key < parents);
+        }
+    }
+}
+
+/// The slow, obvious reading: delete, then look at every row again until nothing changes.
+fn naive(world: &World) -> Vec<Vec<Row>> {
+    let mut gone: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); world.tables.len()];
+    let keys = world.tables[world.subject].iter().filter_map(|row| row[0]);
+    gone[world.subject] = keys.filter(|key| world.erased.contains(key)).collect();
+    loop {
+        let before = gone.clone();
+        for (index, reference) in world.references.iter().enumerate() {
+            if reference.action == Action::SetNull {
+                continue;
+            }
+            for row in &world.tables[reference.child] {
+                if row[field(&world.references, index)]
+                    .is_some_and(|key| gone[reference.parent].contains(&key))
+                {
+                    gone[reference.child].extend(row[0]);
+                }
+            }
+        }
+        if gone == before {
+            break;
+        }
+    }
+    let mut tables = world.tables.clone();
+    for (table, rows) in tables.iter_mut().enumerate() {
+        rows.retain(|row| row[0].is_some_and(|key| !gone[table].contains(&key)));
+    }
+    for (index, reference) in world.references.iter().enumerate() {
+        let field = field(&world.references, index);
+        for row in &mut tables[reference.child] {
+            row[field] = row[field].filter(|key| !gone[reference.parent].contains(key));
+        }
+    }
+    tables
+}
+
+fn filtered(world: &World) -> Vec<Vec<u8>> {
+    let catalog = catalog(world.tables.len(), &world.references);
+    let format = |table: usize| if world.text[table] { CopyFormat::Text } else { CopyFormat::Binary };
+    let layouts: Vec<_> = (0..world.tables.len()).map(|table| data(&catalog, table, format(table))).collect();
+    let subject = SubjectRef {
+        name: None,
+        table: QualifiedName::new("public", format!("t{}", world.subject)),
+        columns: None,
+    };
+    let keys = Keys::Integers(world.erased.iter().map(|key| key.cast_unsigned()).collect());
+    let mut closure = Closure::new(&catalog, &layouts, &[Tombstones { subject, keys }]);
+    let mut scans = 0;
+    while let Some(tables) = closure.next_scan() {
+        for table in tables {
+            let index = (table - oid(0)) as usize;
+            for rows in world.tables[index].chunks(world.chunk) {
+                closure.observe(table, &encode(rows, format(index))).expect("rows");
+            }
+        }
+        scans += 1;
+        assert!(scans < 500, "the closure does not end");
+    }
+    let filters = closure.finish().expect("no objection");
+    (0..world.tables.len())
+        .map(|table| {
+            let mut out = Vec::new();
+            for rows in world.tables[table].chunks(world.chunk) {
+                let chunk = encode(rows, format(table));
+                let (kept, counts) = filters.apply(oid(table), &chunk, rows.len() as u64).expect("filtered");
+                assert_eq!(counts.read, rows.len() as u64);
+                assert_eq!(counts.read, counts.loaded + counts.dropped);
+                out.extend_from_slice(&kept);
+            }
+            out
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the references, the formats and the cutting into chunks.
+    #[test]
+    fn the_filter_agrees_with_the_obvious_reading(world in world()) {
+        let expected: Vec<Vec<u8>> = naive(&world)
+            .iter()
+            .enumerate()
+            .map(|(table, rows)| encode(rows, if world.text[table] { CopyFormat::Text } else { CopyFormat::Binary }))
+            .collect();
+        prop_assert_eq!(filtered(&world), expected);
+    }
+}
