@@ -75,7 +75,7 @@ const CASES: [Case; 14] = [
     Case {
         name: "match_full",
         schema: "CREATE TABLE t (a int, b int, PRIMARY KEY (a, b)); CREATE TABLE u (k int PRIMARY KEY);
-                 CREATE TABLE c (a int REFERENCES u ON DELETE SET NULL, b int, CONSTRAINT both FOREIGN KEY (a, b) REFERENCES t MATCH FULL);
+                 CREATE TABLE c (a int REFERENCES u ON DELETE SET NULL, b int, CONSTRAINT pair FOREIGN KEY (a, b) REFERENCES t MATCH FULL);
                  INSERT INTO u VALUES (1); INSERT INTO t VALUES (1, 2); INSERT INTO c VALUES (1, 2)",
         erase: ("u", "1"),
         code: Code::ErasureRefused,
