@@ -37,6 +37,11 @@ pub async fn roles(server: &Server) -> Result<Vec<String>, Error> {
     names(server, "SELECT rolname::text FROM pg_roles").await
 }
 
+/// Roles that the current one is a member of, itself included: it can give them what it creates.
+pub async fn own_roles(server: &Server) -> Result<Vec<String>, Error> {
+    names(server, "SELECT rolname::text FROM pg_roles WHERE pg_has_role(current_user, oid, 'MEMBER')").await
+}
+
 pub async fn tablespaces(server: &Server) -> Result<Vec<String>, Error> {
     names(server, "SELECT spcname::text FROM pg_tablespace").await
 }

@@ -154,7 +154,14 @@ async fn roles(
         })
     };
     let mut missing: BTreeSet<&str> = BTreeSet::new();
-    if !options.no_owner {
+    if !options.no_owner && options.role.is_none() {
+        let own: BTreeSet<String> = facts::own_roles(server).await?.into_iter().collect();
+        for role in owners.iter().filter(|role| existing.contains(**role) && !own.contains(**role)) {
+            let problem = "the restoring role is no member of it and cannot give it what belongs to it";
+            let hint = format!("GRANT {role} TO the restoring role, or use --no-owner");
+            objections
+                .push(Objection::new(Code::MissingPrivilege, format!("role {role}"), problem).hint(hint));
+        }
         missing.extend(owners.iter().filter(|role| !existing.contains(**role)));
     }
     missing.extend(
