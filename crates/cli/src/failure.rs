@@ -24,6 +24,13 @@ impl Failure {
         }
     }
 
+    pub(crate) fn interrupted() -> Self {
+        let failure = Self { code: ExitCode::Interrupted, ..Self::usage("interrupted") };
+        failure.hint(
+            "a restore is continued by running it again; a snapshot that was not finished does not exist",
+        )
+    }
+
     pub(crate) fn hint(mut self, hint: impl ToString) -> Self {
         self.hint = Some(hint.to_string());
         self

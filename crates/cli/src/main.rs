@@ -21,9 +21,29 @@ fn main() -> ExitCode {
             return output.failure(&failure::Failure::from(lethe_engine::Error::Worker(cause.to_string())));
         }
     };
-    match runtime.block_on(commands::run(args, &output)) {
+    let run = async {
+        tokio::select! {
+            result = commands::run(args, &output) => result,
+            () = interrupted() => Err(failure::Failure::interrupted()),
+        }
+    };
+    match runtime.block_on(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => output.failure(&failure),
+    }
+}
+
+/// SIGINT or SIGTERM. What is under way is left as a crash would leave it, which every flow is made for.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
 }
 

@@ -123,6 +123,29 @@ fn a_snapshot_that_is_killed_does_not_exist() {
 }
 
 #[test]
+fn an_interrupted_restore_says_how_to_go_on() {
+    let shell = company();
+    shell.server.create_database("restored");
+    let mut process = shell.spawn(&["restore", "--into", &shell.server.url("restored"), "--jobs", "1"]);
+    while shell.server.sql("restored", "SELECT to_regclass('lethe.restore') IS NOT NULL") != "t" {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let send = |signal: &str| {
+        let sent = std::process::Command::new("kill")
+            .args([signal, &process.id().to_string()])
+            .status()
+            .expect("kill");
+        assert!(sent.success(), "{signal}");
+    };
+    // While it is under way, here held for as long as it takes, a second one is refused.
+    send("-STOP");
+    shell.restore("restored").expect_code(3).says("under way");
+    send("-INT");
+    send("-CONT");
+    assert_eq!(process.wait().expect("wait").code(), Some(9));
+}
+
+#[test]
 fn an_erasure_that_arrives_after_a_restore_began_is_never_forgotten() {
     let shell = company();
     shell.server.create_database("restored");

@@ -240,12 +240,27 @@ impl KeyUnion {
         }
     }
 
+    /// The same key may have been written as a number and as a text.
     fn remove(&mut self, keys: &Keys) {
         match keys {
-            Keys::Integers(set) => self.integers -= set,
-            Keys::Tuples(tuples) => tuples.iter().for_each(|tuple| {
-                self.tuples.remove(tuple);
-            }),
+            Keys::Integers(set) => {
+                self.integers -= set;
+                let number = |tuple: &Vec<String>| match tuple.as_slice() {
+                    [only] => only.parse::<i64>().ok().map(i64::cast_unsigned),
+                    _ => None,
+                };
+                self.tuples.retain(|tuple| !number(tuple).is_some_and(|number| set.contains(number)));
+            }
+            Keys::Tuples(tuples) => {
+                for tuple in tuples {
+                    self.tuples.remove(tuple);
+                    if let [only] = tuple.as_slice()
+                        && let Ok(number) = only.parse::<i64>()
+                    {
+                        self.integers.remove(number.cast_unsigned());
+                    }
+                }
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lethe_format::sql::{quote_ident, quote_literal};
 use lethe_postgres::{ConnectionSettings, Error as PostgresError, Purpose, Server, ServerError};
+use lethe_rules::objection::{Code, Objection};
 use lethe_rules::row_filter::Counts;
 use tokio::sync::Mutex;
 
@@ -59,6 +60,7 @@ impl Target {
     /// Closes the database and begins the book, or finds the book of the same restore.
     pub(super) async fn open(prepared: &Prepared) -> Result<Self, Error> {
         let main = connect(&prepared.target, None).await?;
+        take_lock(&main).await?;
         if unfinished(&main).await?.is_none() {
             begin(&main, prepared).await?;
         }
@@ -214,6 +216,18 @@ async fn connect(settings: &ConnectionSettings, role: Option<&str>) -> Result<Se
     server.run(&sql, "prepare the session of", settings).await?;
     quiet_log(&server).await;
     Ok(server)
+}
+
+/// Two restores into one database would each do what the other has not recorded yet.
+async fn take_lock(server: &Server) -> Result<(), Error> {
+    let rows = query(server, "SELECT pg_try_advisory_lock(hashtext('lethe restore'))").await?;
+    if rows.first().is_some_and(|row| row.get(0)) {
+        return Ok(());
+    }
+    let object = format!("database {}", server.settings().database());
+    let objection = Objection::new(Code::TargetInUse, object, "another restore into it is under way")
+        .hint("if it was killed just now, its sessions end within seconds: try again");
+    Err(Error::Refused(vec![objection]))
 }
 
 /// A failing COPY would put a row into the server's log. Only superusers, and roles that were granted it, may turn that

@@ -58,8 +58,12 @@ impl Builder<'_> {
         let mut sets = Vec::new();
         for subject in subjects {
             let BoundSubject { label, table, columns, domains, keys } = subject;
-            let definition =
-                SetDefinition { relation: table, columns: columns.clone(), domains: domains.clone() };
+            let definition = SetDefinition {
+                tombstones: true,
+                relation: table,
+                columns: columns.clone(),
+                domains: domains.clone(),
+            };
             let set = self.sets.add(definition, keys);
             sets.push(set);
             for leaf in family::reached_by_delete(self.catalog, table) {
@@ -102,9 +106,13 @@ impl Builder<'_> {
         let undecidable = |problem: String| Objection::new(Code::UndecidableEquality, &object, problem);
         let domains = domains(self.catalog, key, parent, child).map_err(undecidable)?;
         let parent_columns: Vec<AttNum> = key.columns.iter().map(|pair| pair.parent).collect();
-        let definition =
-            SetDefinition { relation: key.parent, columns: parent_columns.clone(), domains: domains.clone() };
-        let set = match self.shared_set(&definition) {
+        let definition = SetDefinition {
+            tombstones: false,
+            relation: key.parent,
+            columns: parent_columns.clone(),
+            domains: domains.clone(),
+        };
+        let set = match self.sets.find(&definition) {
             Some(set) => set,
             None => {
                 let set = self.sets.add(definition, key::KeySet::new(&domains));
@@ -131,20 +139,6 @@ impl Builder<'_> {
             );
         }
         Ok(Some(set))
-    }
-
-    /// The set of another foreign key to the same columns; a subject's own set is never shared, since it may hold keys
-    /// of rows that are not there.
-    fn shared_set(&self, definition: &SetDefinition) -> Option<SetId> {
-        let set = self.sets.find(definition)?;
-        let emitted = |rules: &TableRules| rules.emits.iter().any(|emit| emit.set == set);
-        if self.rules.values().any(emitted) {
-            return Some(set);
-        }
-        (0..self.sets.definitions.len()).find(|set| {
-            self.sets.definitions[*set] == *definition
-                && self.rules.values().any(|rules| rules.emits.iter().any(|emit| emit.set == *set))
-        })
     }
 
     fn on_change(&self, key: &ForeignKey, leaf: Oid, reach: &Reach) -> Result<OnChange, Objection> {

@@ -14,6 +14,8 @@ pub(crate) type SetId = usize;
 /// What a key set is about. Foreign keys that refer to the same columns by the same equality share one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct SetDefinition {
+    /// True for tombstones, which may name rows that are not there; such a set is never shared with a foreign key.
+    pub tombstones: bool,
     pub relation: Oid,
     pub columns: Vec<AttNum>,
     pub domains: Vec<Domain>,
