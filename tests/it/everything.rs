@@ -1,5 +1,7 @@
 //! Everything that PostgreSQL has must come back, on every server that is listed, and from an older one into a newer.
 
+use lethe_engine::Error;
+use lethe_rules::objection::Code;
 use lethe_testkit::pg::{PgServer, bin_dirs};
 use lethe_tests::compare::{assert_same_rows, assert_same_schema, sequences};
 use lethe_tests::world::World;
@@ -59,6 +61,34 @@ async fn a_snapshot_of_an_older_server_is_restored_into_a_newer_one() {
     world.snapshot().await.expect("snapshot");
     world.restore(&newer, "restored").await.expect("restore");
     assert_same_rows((&world.server, "source"), (&newer, "restored"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_are_older_or_lack_an_extension_are_refused() {
+    let bins = bin_dirs();
+    let servers: Vec<PgServer> = bins.iter().map(PgServer::start).collect();
+    let (Some(older), Some(newer)) = (servers.first(), servers.last()) else { panic!("servers are listed") };
+    assert!(older.major() < newer.major(), "this test needs two versions: source deploy/test-servers.sh");
+    let world = World::on(PgServer::start(&bins[bins.len() - 1])).await;
+    world.server.sql("source", "CREATE TABLE t (a int)");
+    world.snapshot().await.expect("snapshot");
+    refused(&world, older, Code::TargetTooOld).await;
+
+    let world = World::on(PgServer::start(&bins[0])).await;
+    world.server.sql("source", "CREATE EXTENSION hstore SCHEMA public; CREATE TABLE t (a public.hstore)");
+    world.snapshot().await.expect("snapshot");
+    refused(&world, newer, Code::MissingExtension).await;
+}
+
+async fn refused(world: &World, target: &PgServer, code: Code) {
+    let database = format!("{code:?}").to_lowercase();
+    let Err(Error::Refused(objections)) = world.restore(target, &database).await else { panic!("{code:?}") };
+    assert!(objections.iter().any(|objection| objection.code == code), "{objections:?}");
+    assert_eq!(
+        target.sql(&database, "SELECT count(*) FROM pg_namespace WHERE nspname = 'lethe'"),
+        "0",
+        "nothing is written"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
