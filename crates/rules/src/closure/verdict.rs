@@ -84,19 +84,7 @@ fn resolve(rules: &TableRules, hits: &[(usize, Option<u64>)]) -> Verdict {
             Err(objection) => return Verdict::Conflict(objection),
         }
     }
-    // 5! orders; a row that is hit through more references at once is left to a person.
-    if effects.len() > 5 {
-        return order_dependent(rules, &effects);
-    }
-    let mut outcome: Option<Option<Vec<FieldChange>>> = None;
-    for order in permutations(effects.len()) {
-        let this = play(&effects, &order);
-        match &outcome {
-            None => outcome = Some(this),
-            Some(first) if *first == this => {}
-            Some(_) => return order_dependent(rules, &effects),
-        }
-    }
+    let Some(outcome) = outcome(&effects) else { return order_dependent(rules, &effects) };
     let touches_key = |hit: &Hit<'_>, fields: &[usize]| fields.iter().any(|field| hit.changes(*field));
     let touching_most = rules
         .emits
@@ -106,7 +94,7 @@ fn resolve(rules: &TableRules, hits: &[(usize, Option<u64>)]) -> Verdict {
     let touching_most = touching_most.unwrap_or(0);
     let needs_parent =
         |hit: &&Hit<'_>| matches!(&hit.probe.on_drop, Effect::Change(change) if change.needs_parent);
-    match outcome.flatten() {
+    match outcome {
         // Rows that refer to this one would be kept or dropped, depending on whether the change came before the drop.
         None if touching_most > 0 => order_dependent(rules, &effects),
         // Until it is dropped, the row may refer to a default that is gone by then, which the server refuses.
@@ -152,6 +140,51 @@ fn effect<'a>(rules: &'a TableRules, index: usize, nulled: Option<u64>) -> Resul
             Ok(hit(Some(fields)))
         }
     }
+}
+
+/// What is left of the row, in whatever order the triggers fire: nothing, or the changed fields. None if the orders do
+/// not agree, or are too many to be played.
+fn outcome(hits: &[Hit<'_>]) -> Option<Option<Vec<FieldChange>>> {
+    let mut changed = Vec::new();
+    let mut agreed = true;
+    for group in dependent(hits) {
+        // 120 orders; more references that all share columns are left to a person.
+        if group.len() > 5 {
+            return None;
+        }
+        let mut outcomes = permutations(group.len()).into_iter().map(|order| {
+            let order: Vec<usize> = order.into_iter().map(|place| group[place]).collect();
+            play(hits, &order)
+        });
+        let first = outcomes.next().flatten();
+        let same = outcomes.all(|other| other == first);
+        match first {
+            // Whatever the others do, this group drops the row in any order.
+            None if same => return Some(None),
+            _ if !same => agreed = false,
+            None => {}
+            Some(fields) => changed.extend(fields),
+        }
+    }
+    changed.sort_by_key(|change: &FieldChange| change.field);
+    changed.dedup_by_key(|change| change.field);
+    agreed.then_some(Some(changed))
+}
+
+/// Hits in groups such that no hit changes a column that a hit of another group refers by: groups cannot affect each
+/// other.
+fn dependent(hits: &[Hit<'_>]) -> Vec<Vec<usize>> {
+    let affects = |one: &Hit<'_>, other: &Hit<'_>| other.probe.fields.iter().any(|field| one.changes(*field));
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (index, hit) in hits.iter().enumerate() {
+        let touches = |group: &Vec<usize>| {
+            group.iter().any(|other| affects(hit, &hits[*other]) || affects(&hits[*other], hit))
+        };
+        let (joined, apart): (Vec<_>, Vec<_>) = groups.into_iter().partition(touches);
+        groups = apart;
+        groups.push(joined.into_iter().flatten().chain([index]).collect());
+    }
+    groups
 }
 
 /// What is left of the row when the triggers fire in this order: nothing, or the changed fields.

@@ -5,9 +5,10 @@ use lethe_rules::closure::{Closure, Tombstones};
 use proptest::prelude::*;
 
 use crate::schema::{Reference, catalog, data, encode, oid};
+use crate::{cases, seed};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(3000), failure_persistence: None, rng_seed: seed(), ..ProptestConfig::default() })]
 
     /// Rows that were cut, extended or overwritten are refused or read, never a panic.
     #[test]

@@ -7,3 +7,16 @@ mod garbage;
 mod oracle;
 /// Small catalogs, made by hand.
 mod schema;
+
+/// The same cases in every run; `LETHE_SEED=n` gives others, and the same for the same number.
+fn seed() -> proptest::test_runner::RngSeed {
+    let text = std::env::var("LETHE_SEED").ok();
+    proptest::test_runner::RngSeed::Fixed(
+        text.map_or(1, |text| text.parse().expect("LETHE_SEED is a number")),
+    )
+}
+
+/// How many cases; `LETHE_CASES=n` for more.
+fn cases(usual: u32) -> u32 {
+    std::env::var("LETHE_CASES").ok().map_or(usual, |text| text.parse().expect("LETHE_CASES is a number"))
+}

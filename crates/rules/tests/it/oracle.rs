@@ -7,6 +7,7 @@ use lethe_rules::closure::{Closure, Tombstones};
 use proptest::prelude::*;
 
 use crate::schema::{Reference, Row, catalog, data, encode, oid};
+use crate::{cases, seed};
 
 /// A few tables, references among them, and rows whose references mostly exist.
 #[derive(Clone, Debug)]
@@ -152,7 +153,7 @@ fn filtered(world: &World) -> Vec<Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(2000), failure_persistence: None, rng_seed: seed(), ..ProptestConfig::default() })]
 
     /// Whatever the references, the formats and the cutting into chunks.
     #[test]
