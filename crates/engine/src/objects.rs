@@ -1,5 +1,7 @@
 //! Whole stored objects: fetched, checked against what is expected of them, opened.
 
+use std::io::Read as _;
+
 use bytes::Bytes;
 use lethe_format::manifest::StoredObject;
 use lethe_store::{ObjectName, ObjectStore};
@@ -67,6 +69,23 @@ pub(crate) fn unseal(
     } else {
         Err(Error::damaged(object, "it is shorter than the manifest states"))
     }
+}
+
+/// Decrypts and decompresses a document, whose length nobody has stated: at most [`DOCUMENT_LIMIT`].
+pub(crate) fn unseal_document(
+    identities: &Identities,
+    sealed: &[u8],
+    object: &str,
+) -> Result<Vec<u8>, Error> {
+    let compressed = age_file::decrypt(&identities.0, sealed, object)?;
+    let damaged = |_| Error::damaged(object, "it cannot be decompressed");
+    let decoder = zstd::stream::read::Decoder::with_buffer(compressed.as_slice()).map_err(damaged)?;
+    let mut plain = Vec::new();
+    decoder.take(DOCUMENT_LIMIT + 1).read_to_end(&mut plain).map_err(damaged)?;
+    if plain.len() as u64 > DOCUMENT_LIMIT {
+        return Err(Error::damaged(object, "it decompresses to more than a document may have"));
+    }
+    Ok(plain)
 }
 
 /// Runs work that is heavy on the processor where it does not hold up the runtime.

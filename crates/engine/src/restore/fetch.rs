@@ -6,7 +6,7 @@ use lethe_format::layout;
 use lethe_format::manifest::{Chunk, Manifest};
 use lethe_store::ObjectStore;
 
-use crate::{Error, Repository, age_file, objects};
+use crate::{Error, Repository, objects};
 
 pub(super) async fn schema(repository: &Repository, manifest: &Manifest) -> Result<Archive, Error> {
     let object = layout::schema(&manifest.snapshot);
@@ -14,9 +14,7 @@ pub(super) async fn schema(repository: &Repository, manifest: &Manifest) -> Resu
     objects::check_stored(&object, &sealed, &manifest.schema)?;
     let identities = repository.identities()?.clone();
     objects::off_runtime(move || {
-        let compressed = age_file::decrypt(&identities.0, &sealed, &object)?;
-        let damaged = |_| Error::damaged(&object, "it cannot be decompressed");
-        let bytes = zstd::bulk::decompress(&compressed, objects::DOCUMENT_LIMIT as usize).map_err(damaged)?;
+        let bytes = objects::unseal_document(&identities, &sealed, &object)?;
         Archive::read(&bytes).map_err(|error| Error::damaged(&object, error))
     })
     .await

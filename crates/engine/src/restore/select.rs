@@ -8,7 +8,7 @@ use lethe_format::layout;
 use lethe_format::manifest::Manifest;
 use serde::Serialize;
 
-use crate::{Error, Repository, age_file, objects};
+use crate::{Error, Repository, objects};
 
 /// A snapshot as a person names it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,9 +59,7 @@ pub(crate) async fn load_manifest(repository: &Repository, id: &SnapshotId) -> R
     let identities = repository.identities()?.clone();
     let name = object.clone();
     let manifest = objects::off_runtime(move || {
-        let compressed = age_file::decrypt(&identities.0, &sealed, &name)?;
-        let damaged = |_| Error::damaged(&name, "it cannot be decompressed");
-        let json = zstd::bulk::decompress(&compressed, objects::DOCUMENT_LIMIT as usize).map_err(damaged)?;
+        let json = objects::unseal_document(&identities, &sealed, &name)?;
         Manifest::from_json(&json).map_err(Error::format(&name))
     })
     .await?;
