@@ -4,7 +4,6 @@
 
 pub mod catalog;
 mod connect;
-mod connection_string;
 mod copy_in;
 mod copy_out;
 mod error;
