@@ -1,3 +1,4 @@
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use lethe_testkit::pg::Shutdown;
@@ -26,6 +27,11 @@ fn company() -> Shell {
     shell.server.sql("postgres", "CREATE DATABASE expected TEMPLATE source");
     shell.server.sql("expected", "DELETE FROM users WHERE id IN (7, 19999); REFRESH MATERIALIZED VIEW sums");
     shell
+}
+
+fn send(process: &Child, signal: &str) {
+    let sent = Command::new("kill").args([signal, &process.id().to_string()]).status().expect("kill");
+    assert!(sent.success(), "{signal}");
 }
 
 /// Whether a role that is no superuser may connect.
@@ -130,18 +136,11 @@ fn an_interrupted_restore_says_how_to_go_on() {
     while shell.server.sql("restored", "SELECT to_regclass('lethe.restore') IS NOT NULL") != "t" {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let send = |signal: &str| {
-        let sent = std::process::Command::new("kill")
-            .args([signal, &process.id().to_string()])
-            .status()
-            .expect("kill");
-        assert!(sent.success(), "{signal}");
-    };
     // While it is under way, here held for as long as it takes, a second one is refused.
-    send("-STOP");
+    send(&process, "-STOP");
     shell.restore("restored").expect_code(3).says("under way");
-    send("-INT");
-    send("-CONT");
+    send(&process, "-INT");
+    send(&process, "-CONT");
     assert_eq!(process.wait().expect("wait").code(), Some(9));
 }
 
@@ -154,7 +153,10 @@ fn an_erasure_that_arrives_after_a_restore_began_is_never_forgotten() {
     while shell.server.sql("restored", "SELECT to_regclass('lethe.restore') IS NOT NULL") != "t" {
         std::thread::sleep(Duration::from_millis(5));
     }
+    // Held while the erasure arrives, so that it arrives in time on any machine.
+    send(&process, "-STOP");
     shell.run(&["tombstone", "add", "--subject", "public.users", "--id", "8"]).expect_code(0);
+    send(&process, "-CONT");
     let status = process.wait().expect("wait");
     assert_eq!(status.code(), Some(9), "interrupted, and not open");
     shell.restore("restored").expect_code(9).says("drop and create");
