@@ -26,11 +26,15 @@ impl Purpose {
 /// and no timeout of the application's role may end a long COPY.
 const SESSION: &str = "
     SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET search_path = '';
-    SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET timezone = 'UTC';
+    SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; SET lc_monetary = 'C';
     SET extra_float_digits = 3; SET bytea_output = 'hex'; SET xmloption = 'content';
-    SET row_security = off; SET synchronize_seqscans = off;
+    SET quote_all_identifiers = off; SET row_security = off; SET synchronize_seqscans = off;
     SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
-    SET default_transaction_read_only = off; SET client_min_messages = 'warning'";
+    SET idle_session_timeout = 0; SET default_transaction_read_only = off; SET client_min_messages = 'warning';
+    DO $$ BEGIN
+        -- PostgreSQL 17 and later.
+        IF current_setting('transaction_timeout', true) IS NOT NULL THEN SET transaction_timeout = 0; END IF;
+    END $$";
 
 /// One connection. It ends when this is dropped.
 #[derive(Debug)]
@@ -69,10 +73,7 @@ impl Server {
         T: MakeTlsConnect<Socket>,
         T::Stream: Send + 'static,
     {
-        let failed = |cause| Error::Connect {
-            server: settings.to_string(),
-            cause: Box::new(ServerError::from(cause)),
-        };
+        let failed = |cause| Error::connect(settings, cause);
         let (client, connection) = config.connect(tls).await.map_err(failed)?;
         let connection = tokio::spawn(async move {
             // Whoever waits for an answer gets the error; here there is nobody to tell.

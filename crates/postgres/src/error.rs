@@ -2,9 +2,11 @@
 //!
 //! PostgreSQL quotes row values in messages, details and contexts of data errors: "invalid input syntax for type
 //! integer: …", "Key (email)=(…) already exists". So of errors of SQLSTATE class 22 (data exception) and 23 (integrity
-//! constraint violation) only the code and the names of objects are kept; of all other errors the primary message is
-//! kept too. Detail, hint, context and query text are never kept. The original error is dropped at once, so that no
-//! `Debug` output can show it.
+//! constraint violation) only the code and the names of objects are kept. The same goes for what a function in the
+//! database raises, since its text can hold anything: classes P0, 38 and 39, every class that PostgreSQL does not
+//! define, and every error whose context names a function. Of all other errors the primary message is kept too.
+//! Detail, hint, context and query text are never kept. The original error is dropped at once, so that no `Debug`
+//! output can show it.
 
 use std::fmt;
 
@@ -29,6 +31,11 @@ pub enum Error {
         #[source]
         cause: Box<ServerError>,
     },
+    /// The transaction that exported the snapshot has ended, and its locks with it.
+    #[error("the connection to {server} that held the exported snapshot is lost")]
+    LostSnapshot { server: String },
+    #[error("{table} was truncated or rewritten while the snapshot began")]
+    Rewritten { table: String },
     #[error("run pg_dump: {problem}")]
     PgDump { problem: String, hint: Option<String> },
     #[error("{stage} {object}: {problem}")]
@@ -38,6 +45,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Why there is no connection: a TLS problem has another remedy than all others.
+    pub(crate) fn connect(server: &impl fmt::Display, cause: tokio_postgres::Error) -> Self {
+        let server = server.to_string();
+        let cause = ServerError::from(cause);
+        match cause.message.strip_prefix("error performing TLS handshake") {
+            Some(problem) => {
+                Self::Tls { server, problem: format!("no TLS{}", problem.trim_end_matches(['\r', '\n'])) }
+            }
+            None => Self::Connect { server, cause: Box::new(cause) },
+        }
+    }
+
     pub(crate) fn server(
         stage: &'static str,
         object: impl ToString,
@@ -67,9 +86,13 @@ impl Error {
                 Some("3D000") => "create the database first: createdb".to_owned(),
                 Some("42501") => "the role lacks a privilege; a snapshot needs pg_read_all_data and BYPASSRLS, a restore needs to own the target database".to_owned(),
                 Some("53300") => "the server has no free connection; use fewer --jobs".to_owned(),
+                Some("55P03") => "somebody waits for an exclusive lock on it (ALTER TABLE, DROP TABLE …); run this again when that is done".to_owned(),
                 Some("53100") => "the server's disk is full".to_owned(),
                 _ => return None,
             },
+            Self::LostSnapshot { .. } | Self::Rewritten { .. } => {
+                "take the snapshot again; nothing of this one is used".to_owned()
+            }
             Self::Unexpected { .. } => return None,
         })
     }
@@ -125,18 +148,31 @@ impl From<tokio_postgres::Error> for ServerError {
 impl ServerError {
     fn from_server(error: &DbError) -> Self {
         let code = error.code().code();
-        let about_rows = code.starts_with("22") || code.starts_with("23");
+        let message =
+            if may_quote_rows(code, error.where_()) { about(error.code()) } else { error.message() };
         let name = |schema: Option<&str>, name: Option<&str>| {
             name.map(|name| schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}.{name}")))
         };
         Self {
             code: Some(code.to_owned()),
-            message: if about_rows { about(error.code()).to_owned() } else { error.message().to_owned() },
+            message: message.to_owned(),
             table: name(error.schema(), error.table()),
             column: error.column().map(str::to_owned),
             constraint: error.constraint().map(str::to_owned),
         }
     }
+}
+
+/// SQLSTATE classes whose messages PostgreSQL itself makes without row values ("PostgreSQL Error Codes").
+const CLASSES_ABOUT_OBJECTS: [&str; 34] = [
+    "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "20", "21", "24", "25", "26", "27",
+    "28", "2B", "2D", "2F", "34", "3B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "72", "XX",
+];
+
+fn may_quote_rows(code: &str, context: Option<&str>) -> bool {
+    let about_object = code.get(..2).is_some_and(|class| CLASSES_ABOUT_OBJECTS.contains(&class));
+    // `PL/pgSQL function f() line 3 at RAISE`, `SQL function "f" statement 1`, `PL/Python anonymous code block` …
+    !about_object || context.is_some_and(|text| text.contains("function") || text.contains("code block"))
 }
 
 fn about(code: &SqlState) -> &'static str {
@@ -149,6 +185,9 @@ fn about(code: &SqlState) -> &'static str {
         SqlState::NUMERIC_VALUE_OUT_OF_RANGE => "a number that is out of range",
         SqlState::INVALID_TEXT_REPRESENTATION => "a value that its type does not accept",
         SqlState::STRING_DATA_RIGHT_TRUNCATION => "a text that is too long for its column",
-        _ => "a value that the server does not accept",
+        _ if code.code().starts_with("22") || code.code().starts_with("23") => {
+            "a value that the server does not accept"
+        }
+        _ => "an error whose text may hold row values",
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod catalog;
 mod connect;
+mod connection_string;
 mod copy_in;
 mod copy_out;
 mod error;

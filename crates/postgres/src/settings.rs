@@ -1,11 +1,13 @@
 //! Where a server is, and how to speak to it: a URL or a `key=value` string over libpq's `PG*` variables.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
+use crate::connection_string::{self, Parameters};
 use crate::passfile;
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -65,30 +67,27 @@ impl fmt::Display for ConnectionSettings {
 }
 
 impl ConnectionSettings {
+    /// Reads a `postgres://` URL or libpq's `name=value` pairs; what they leave out comes from libpq's `PG*` variables.
+    ///
     /// `environment` looks up variables, so that tests need not change the process's own.
     ///
     /// # Errors
-    /// If the text cannot be parsed, or if it would send data over a network without TLS.
+    /// If the text cannot be parsed, if it names several servers, or if it would send data over a network without TLS.
     pub fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let (text, own) = TlsParameters::split_off(text)?;
-        let mut config: Config =
-            text.parse().map_err(|error: tokio_postgres::Error| SettingsError::Malformed {
-                // The parser's text may quote the string, so only its cause is kept.
-                problem: std::error::Error::source(&error)
-                    .map_or_else(|| "invalid".to_owned(), ToString::to_string),
-            })?;
-        let password_in_text = config.get_password().is_some();
-        fill_from_environment(&mut config, environment)?;
+        let mut parameters = connection_string::parse(text)?;
+        let password_in_text = parameters.contains_key("password");
+        fill_from_environment(&mut parameters, environment);
+        let mode = parameters.remove("sslmode");
+        let root_certificate = parameters.remove("sslrootcert").filter(|path| path != "system");
+        let password_file = parameters.remove("passfile").map(PathBuf::from);
+        let mut config = config(&parameters)?;
+        let tls = tls_mode(&config, mode.as_deref())?;
         if config.get_password().is_none()
-            && let Some(password) = passfile::password(&config, environment)
+            && let Some(password) = passfile::password(&config, password_file, environment)
         {
             config.password(password);
         }
-        let mode = own.mode.or_else(|| environment("PGSSLMODE"));
-        let tls = tls_mode(&config, mode.as_deref())?;
-        let root_certificate =
-            own.root_certificate.or_else(|| environment("PGSSLROOTCERT")).map(PathBuf::from);
-        Ok(Self { config, tls, root_certificate, password_in_text })
+        Ok(Self { config, tls, root_certificate: root_certificate.map(PathBuf::from), password_in_text })
     }
 
     /// True if the text itself held a password: on a command line everybody on the machine can read it.
@@ -136,94 +135,83 @@ impl ConnectionSettings {
     }
 }
 
-fn fill_from_environment(
-    config: &mut Config,
-    environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<(), SettingsError> {
-    if config.get_hosts().is_empty() {
-        let host = environment("PGHOST").filter(|host| !host.is_empty());
-        config.host(host.unwrap_or_else(|| "/var/run/postgresql".to_owned()));
+/// libpq's variables; an empty one counts as not set.
+fn fill_from_environment(parameters: &mut Parameters, environment: &dyn Fn(&str) -> Option<String>) {
+    const VARIABLES: [(&str, &str); 13] = [
+        ("host", "PGHOST"),
+        ("hostaddr", "PGHOSTADDR"),
+        ("port", "PGPORT"),
+        ("user", "PGUSER"),
+        ("user", "USER"),
+        ("password", "PGPASSWORD"),
+        ("passfile", "PGPASSFILE"),
+        ("dbname", "PGDATABASE"),
+        ("sslmode", "PGSSLMODE"),
+        ("sslrootcert", "PGSSLROOTCERT"),
+        ("options", "PGOPTIONS"),
+        ("connect_timeout", "PGCONNECT_TIMEOUT"),
+        ("channel_binding", "PGCHANNELBINDING"),
+    ];
+    // An address belongs to the host it was set for: it must not redirect a host that the text names.
+    let own_host = parameters.contains_key("host");
+    for (name, variable) in VARIABLES.iter().filter(|(name, _)| *name != "hostaddr" || !own_host) {
+        if let Some(value) = environment(variable).filter(|value| !value.is_empty()) {
+            parameters.entry((*name).to_owned()).or_insert(value);
+        }
     }
-    if config.get_ports().is_empty()
-        && let Some(port) = environment("PGPORT").filter(|port| !port.is_empty())
-    {
-        config.port(port.parse().map_err(|_| SettingsError::Value { setting: "PGPORT", value: port })?);
+    // A connection to a place that does not answer must not hang for the minutes that the operating system allows.
+    for (name, value) in [("user", "postgres"), ("connect_timeout", "30")] {
+        parameters.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }
-    if config.get_user().is_none() {
-        let user =
-            environment("PGUSER").or_else(|| environment("USER")).unwrap_or_else(|| "postgres".to_owned());
-        config.user(user);
+    let host = parameters.get("hostaddr").map_or("/var/run/postgresql", String::as_str).to_owned();
+    parameters.entry("host".to_owned()).or_insert(host);
+}
+
+/// Lets the driver read the values, each quoted.
+fn config(parameters: &Parameters) -> Result<Config, SettingsError> {
+    let quote = |value: &str| value.replace('\\', "\\\\").replace('\'', "\\'");
+    let pairs: Vec<String> =
+        parameters.iter().map(|(name, value)| format!("{name}='{}'", quote(value))).collect();
+    let malformed = |problem: String| SettingsError::Malformed { problem };
+    let config: Config = pairs.join(" ").parse().map_err(|error: tokio_postgres::Error| {
+        // The driver names the parameter. A name that is none may be a piece of a password.
+        let odd_name = |name: &String| !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        malformed(cause.filter(|_| !parameters.keys().any(odd_name)).unwrap_or_else(|| "invalid".to_owned()))
+    })?;
+    let most = [config.get_hosts().len(), config.get_hostaddrs().len(), config.get_ports().len()];
+    if most.iter().any(|count| *count > 1) {
+        // Each connection could reach another one of them.
+        return Err(malformed("it names several servers where one is needed".to_owned()));
     }
-    if config.get_dbname().is_none()
-        && let Some(database) = environment("PGDATABASE")
-    {
-        config.dbname(database);
-    }
-    if config.get_password().is_none()
-        && let Some(password) = environment("PGPASSWORD")
-    {
-        config.password(password);
-    }
-    Ok(())
+    Ok(config)
 }
 
 /// libpq accepts modes that encrypt without knowing to whom; here every remote connection is verified in full.
 fn tls_mode(config: &Config, mode: Option<&str>) -> Result<TlsMode, SettingsError> {
-    let local = config.get_hosts().iter().all(|host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(host) => matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1"),
-    });
+    let mode = mode.unwrap_or_default();
+    if !["", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"].contains(&mode) {
+        return Err(SettingsError::Value { setting: "sslmode", value: mode.to_owned() });
+    }
+    let host = config.get_hosts().first();
+    // Where `hostaddr` is given, that is where the data goes, whatever `host` says.
+    let (socket, loopback, place) = match (config.get_hostaddrs().first(), host) {
+        (Some(address), _) => (false, address.is_loopback(), address.to_string()),
+        (None, Some(Host::Tcp(name))) => (false, is_loopback(name), name.clone()),
+        (None, Some(Host::Unix(_)) | None) => (true, false, String::new()),
+    };
     match mode {
-        None | Some("" | "prefer" | "allow") if local => Ok(TlsMode::Local),
-        Some("disable") if local => Ok(TlsMode::Local),
-        None | Some("" | "require" | "verify-ca" | "verify-full") => Ok(TlsMode::VerifyFull),
-        Some(mode @ ("disable" | "allow" | "prefer")) => {
-            let host = config.get_hosts().iter().find_map(|host| match host {
-                Host::Tcp(host) => Some(host.clone()),
-                Host::Unix(_) => None,
-            });
-            Err(SettingsError::Unprotected { mode: mode.to_owned(), host: host.unwrap_or_default() })
+        _ if socket => Ok(TlsMode::Local),
+        "" | "disable" | "allow" | "prefer" if loopback => Ok(TlsMode::Local),
+        "disable" | "allow" | "prefer" => {
+            Err(SettingsError::Unprotected { mode: mode.to_owned(), host: place })
         }
-        Some(other) => Err(SettingsError::Value { setting: "sslmode", value: other.to_owned() }),
+        _ => Ok(TlsMode::VerifyFull),
     }
 }
 
-/// The parameters that the driver does not know in libpq's sense.
-#[derive(Default)]
-struct TlsParameters {
-    mode: Option<String>,
-    root_certificate: Option<String>,
-}
-
-impl TlsParameters {
-    fn split_off(text: &str) -> Result<(String, Self), SettingsError> {
-        let mut own = Self::default();
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            let Some((base, query)) = text.split_once('?') else { return Ok((text.to_owned(), own)) };
-            let kept: Vec<&str> =
-                query.split('&').filter(|pair| !pair.is_empty() && !own.take(pair)).collect();
-            let text = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
-            return Ok((text, own));
-        }
-        if text.contains("sslmode") && text.contains('\'') {
-            return Err(SettingsError::Malformed {
-                problem: "sslmode beside quoted values needs the URL form".to_owned(),
-            });
-        }
-        let kept: Vec<&str> = text.split_whitespace().filter(|pair| !own.take(pair)).collect();
-        Ok((if text.contains('\'') { text.to_owned() } else { kept.join(" ") }, own))
-    }
-
-    fn take(&mut self, pair: &str) -> bool {
-        match pair.split_once('=') {
-            Some(("sslmode", value)) => self.mode = Some(value.to_owned()),
-            Some(("sslrootcert", value)) => {
-                self.root_certificate = Some(value.replace("%2F", "/").replace("%2f", "/"))
-            }
-            _ => return false,
-        }
-        true
-    }
+fn is_loopback(name: &str) -> bool {
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -87,6 +87,7 @@ pub async fn take(
     let total = tables.iter().map(extract::TableWork::estimated_bytes).sum();
     progress.stage("copy", total);
     let chunks = extract::copy_tables(&view, &tables, &uploads, options.jobs, progress).await?;
+    view.check().await?;
     let data: Vec<TableData> = tables.iter().zip(chunks).map(|(work, chunks)| work.data(chunks)).collect();
 
     progress.stage("large objects", 0);
