@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::catalog::{AttNum, Catalog, QualifiedName};
 use crate::ids::{Digest, Oid, SnapshotId, UploadId};
-use crate::ledger::Head;
+use crate::ledger::{Head, Seq, SourceId};
 use crate::repository::check_version;
 
 const DOCUMENT: &str = "the snapshot's manifest";
@@ -23,6 +23,9 @@ pub struct Manifest {
     pub source: Source,
     /// The ledger's head, read before the database snapshot was opened: a restore refuses any older ledger.
     pub ledger_head: Head,
+    /// The capture of deletions in the source; none where it is not installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureState>,
     /// The archive that `pg_dump -Fc --schema-only` wrote.
     pub schema: StoredObject,
     pub catalog: Catalog,
@@ -92,6 +95,29 @@ pub struct Source {
     pub locale_provider: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collation_version: Option<String>,
+}
+
+/// How far the deletions in the source had got to the ledger, as the snapshot sees it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaptureState {
+    pub source: SourceId,
+    /// The source server's clock.
+    pub at: Timestamp,
+    /// Deletions in the outbox.
+    pub waiting: u64,
+    /// When the oldest of them was carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Timestamp>,
+}
+
+impl CaptureState {
+    /// How long the oldest deletion had been waiting.
+    #[must_use]
+    pub fn lag(&self) -> std::time::Duration {
+        let waited = self.oldest.map(|oldest| self.at.duration_since(oldest));
+        waited.and_then(|waited| waited.try_into().ok()).unwrap_or_default()
+    }
 }
 
 /// An encrypted object: what its stored bytes must be.
@@ -209,6 +235,8 @@ pub struct Extension {
 pub struct ChunkIndex {
     pub version: u32,
     pub snapshot: SnapshotId,
+    /// The ledger's head in the manifest: which entries this snapshot still needs, for hosts that cannot read manifests.
+    pub ledger_seq: Seq,
     pub chunks: Vec<Chunk>,
 }
 
@@ -252,6 +280,7 @@ mod tests {
         let index = ChunkIndex {
             version: VERSION,
             snapshot: "20261123T114905Z-6f3a1c".parse().expect("an id"),
+            ledger_seq: 3,
             chunks: vec![Chunk {
                 name: Digest::of(b"a"),
                 upload: UploadId::from_bytes([1; 8]),

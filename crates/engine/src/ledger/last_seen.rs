@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use lethe_format::ledger::Head;
 
 use super::VerifiedLedger;
+use super::read::Chain;
 use crate::Error;
 
 #[derive(Clone, Debug)]
@@ -26,8 +27,17 @@ impl LastSeen {
 
     /// Refuses a ledger that does not contain the head seen last, and remembers its head otherwise.
     pub fn check_and_advance(&self, ledger: &VerifiedLedger) -> Result<(), Error> {
+        let known = self.known(|known| ledger.contains(known))?;
+        if known == Some(ledger.head()) { Ok(()) } else { self.write(&ledger.head()) }
+    }
+
+    pub(super) fn check(&self, chain: &Chain) -> Result<(), Error> {
+        self.known(|known| chain.contains(known)).map(|_| ())
+    }
+
+    fn known(&self, contains: impl Fn(&Head) -> bool) -> Result<Option<Head>, Error> {
         let known = self.read()?;
-        if let Some(known) = known.filter(|known| !ledger.contains(known)) {
+        if let Some(known) = known.filter(|known| !contains(known)) {
             let problem = format!(
                 "this host has seen entry {} before, and the ledger no longer has it: it was rolled back or replaced ({})",
                 known.seq,
@@ -35,11 +45,11 @@ impl LastSeen {
             );
             return Err(Error::ledger(known.seq, problem));
         }
-        if known == Some(ledger.head()) { Ok(()) } else { self.write(&ledger.head()) }
+        Ok(known)
     }
 
     /// Remembers an entry that this host has just written.
-    pub fn advance(&self, head: &Head) -> Result<(), Error> {
+    pub(super) fn advance(&self, head: &Head) -> Result<(), Error> {
         match self.read()? {
             Some(known) if known.seq >= head.seq => Ok(()),
             _ => self.write(head),

@@ -1,13 +1,15 @@
 //! Reading: every entry, every link of the chain, every body. What does not verify stops whatever wanted to read it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
 use lethe_format::ids::Digest;
 use lethe_format::layout::{self, LedgerObject};
-use lethe_format::ledger::{Body, Head, Header, Keys, Kind, Seq, SubjectRef};
+use lethe_format::ledger::{Body, BodyId, Head, Header, Keys, Seq, SourceId};
 use lethe_rules::closure::Tombstones;
+use lethe_rules::ledger::{Entry, Standing, standing};
 use lethe_store::ObjectStore;
 
 use crate::{Error, Repository, age_file, objects};
@@ -26,6 +28,21 @@ impl Chain {
     pub(super) fn head(&self) -> Head {
         let last = self.hashes.len().saturating_sub(1);
         Head { seq: last as Seq, hash: self.hashes.get(last).copied().unwrap_or(Digest::from_bytes([0; 32])) }
+    }
+
+    pub(super) fn contains(&self, head: &Head) -> bool {
+        usize::try_from(head.seq).ok().and_then(|seq| self.hashes.get(seq)) == Some(&head.hash)
+    }
+
+    /// The place of the entry with this nonce.
+    pub(super) fn find(&self, nonce: &BodyId) -> Option<Head> {
+        let seq = self.headers.iter().position(|header| header.nonce == *nonce)?;
+        Some(Head { seq: seq as Seq, hash: self.hashes.get(seq).copied()? })
+    }
+
+    /// Entries that a later one of kind `expired` names.
+    fn expired(&self) -> BTreeSet<Seq> {
+        self.headers.iter().flat_map(|header| header.expires.iter().copied()).collect()
     }
 
     /// Adds the next header if it continues the chain.
@@ -108,13 +125,6 @@ pub async fn headers(repository: &Repository) -> Result<Vec<Header>, Error> {
     Ok(header_chain(repository.store().as_ref(), Some(repository.id())).await?.headers)
 }
 
-/// One entry, its keys decrypted.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    pub header: Header,
-    pub keys: Option<Keys>,
-}
-
 /// A ledger of which everything was read and verified. There is no other way to get tombstones.
 #[derive(Clone, Debug)]
 pub struct VerifiedLedger {
@@ -129,10 +139,12 @@ pub struct VerifiedLedger {
 pub async fn read_verified(repository: &Repository) -> Result<VerifiedLedger, Error> {
     let store = repository.store().as_ref();
     let chain = header_chain(store, Some(repository.id())).await?;
+    let expired = chain.expired();
+    let expired = &expired;
     let entries: Vec<Entry> = futures_util::stream::iter(chain.headers)
         .map(|header| async move {
             let keys = match &header.body {
-                Some(_) => Some(body(repository, &header).await?),
+                Some(_) => body(repository, &header, expired.contains(&header.seq)).await?,
                 None => None,
             };
             Ok::<_, Error>(Entry { header, keys })
@@ -143,13 +155,19 @@ pub async fn read_verified(repository: &Repository) -> Result<VerifiedLedger, Er
     Ok(VerifiedLedger { entries, hashes: chain.hashes })
 }
 
-async fn body(repository: &Repository, header: &Header) -> Result<Keys, Error> {
+/// The keys of an entry; none if it has expired and its body is gone. An expired entry whose body is still there counts
+/// like any other: whoever let it expire may have found a snapshot that needs it.
+async fn body(repository: &Repository, header: &Header, expired: bool) -> Result<Option<Keys>, Error> {
     let seq = header.seq;
     let problem = |text: &str| Error::ledger(seq, format!("entry {seq}: {text}"));
     let reference = header.body.ok_or_else(|| problem("it has no body"))?;
     let name = layout::ledger_body(seq, &reference.id);
     let sealed = objects::get_if_there(repository.store().as_ref(), &name, objects::DOCUMENT_LIMIT).await?;
-    let sealed = sealed.ok_or_else(|| problem("its body is missing"))?;
+    let sealed = match sealed {
+        Some(sealed) => sealed,
+        None if expired => return Ok(None),
+        None => return Err(problem("its body is missing")),
+    };
     let identities = repository.identities()?.clone();
     objects::off_runtime(move || {
         let plain = age_file::decrypt(&identities.0, &sealed, &name)
@@ -165,7 +183,7 @@ async fn body(repository: &Repository, header: &Header) -> Result<Keys, Error> {
                 format!("entry {seq}: its body holds another number of keys than it says"),
             ));
         }
-        Ok(body.keys)
+        Ok(Some(body.keys))
     })
     .await
 }
@@ -188,85 +206,54 @@ impl VerifiedLedger {
         usize::try_from(head.seq).ok().and_then(|seq| self.hashes.get(seq)) == Some(&head.hash)
     }
 
-    /// The keys that are erased: those of `erased` entries, without those revoked later.
+    /// The ledger as it was when entry `seq` was its head.
+    #[must_use]
+    pub fn until(&self, seq: Seq) -> Self {
+        let len = usize::try_from(seq).unwrap_or(usize::MAX).saturating_add(1);
+        let mut earlier = self.clone();
+        earlier.entries.truncate(len);
+        earlier.hashes.truncate(len);
+        earlier
+    }
+
+    /// What is to be done with each key when a snapshot is restored that was begun at entry `snapshot`.
+    #[must_use]
+    pub fn standing(&self, snapshot: Seq) -> Standing {
+        standing(&self.entries, snapshot)
+    }
+
+    /// The keys that are erased and were not revoked, whenever that was.
     #[must_use]
     pub fn erased(&self) -> Vec<Tombstones> {
-        self.effective(Kind::Erased)
+        self.standing(0).erased
     }
 
-    /// The keys that are anonymised and not erased since.
+    /// True if entries after `seq` say anything about anybody.
     #[must_use]
-    pub fn anonymised(&self) -> Vec<Tombstones> {
-        self.effective(Kind::Anonymised)
+    pub fn speaks_of_people_after(&self, seq: Seq) -> bool {
+        self.entries.iter().any(|entry| entry.header.seq > seq && entry.header.kind.has_keys())
     }
 
-    /// How many keys entries after `seq` erase or anonymise.
+    /// An entry whose people a snapshot of entry `snapshot` may hold, though its body has expired.
     #[must_use]
-    pub fn keys_after(&self, seq: Seq) -> u64 {
-        let later =
-            self.entries.iter().filter(|entry| entry.header.seq > seq && entry.header.kind.has_keys());
-        later.filter_map(|entry| entry.keys.as_ref()).map(Keys::len).sum()
+    pub fn expired_too_early_for(&self, snapshot: Seq) -> Option<Seq> {
+        let later = self.entries.iter().filter(|entry| entry.header.seq > snapshot);
+        later
+            .filter(|entry| entry.header.body.is_some() && entry.keys.is_none())
+            .map(|entry| entry.header.seq)
+            .next()
     }
 
-    fn effective(&self, kind: Kind) -> Vec<Tombstones> {
-        // Subjects are told apart by what they are bound to, whatever name they were given.
-        let mut by_subject: BTreeMap<SubjectRef, KeyUnion> = BTreeMap::new();
-        for entry in &self.entries {
-            let (Some(subject), Some(keys)) = (&entry.header.subject, &entry.keys) else { continue };
-            let unnamed = SubjectRef { name: None, ..subject.clone() };
-            let union = by_subject.entry(unnamed).or_default();
-            if entry.header.kind == kind {
-                union.add(keys);
-            } else if entry.header.kind == Kind::Revoked {
-                union.remove(keys);
-            }
-        }
-        by_subject.into_iter().flat_map(|(subject, union)| union.tombstones(&subject)).collect()
-    }
-}
-
-/// Keys of one subject; integers and tuples may both occur if the column's type changed.
-#[derive(Default)]
-struct KeyUnion {
-    integers: roaring::RoaringTreemap,
-    tuples: BTreeSet<Vec<String>>,
-}
-
-impl KeyUnion {
-    fn add(&mut self, keys: &Keys) {
-        match keys {
-            Keys::Integers(set) => self.integers |= set,
-            Keys::Tuples(tuples) => self.tuples.extend(tuples.iter().cloned()),
-        }
+    /// The writer's time of the newest entry: as fresh as that is the ledger.
+    #[must_use]
+    pub fn newest_at(&self) -> Option<Timestamp> {
+        self.entries.iter().map(|entry| entry.header.at).max()
     }
 
-    /// The same key may have been written as a number and as a text.
-    fn remove(&mut self, keys: &Keys) {
-        match keys {
-            Keys::Integers(set) => {
-                self.integers -= set;
-                let number = |tuple: &Vec<String>| match tuple.as_slice() {
-                    [only] => only.parse::<i64>().ok().map(i64::cast_unsigned),
-                    _ => None,
-                };
-                self.tuples.retain(|tuple| !number(tuple).is_some_and(|number| set.contains(number)));
-            }
-            Keys::Tuples(tuples) => {
-                for tuple in tuples {
-                    self.tuples.remove(tuple);
-                    if let [only] = tuple.as_slice()
-                        && let Ok(number) = only.parse::<i64>()
-                    {
-                        self.integers.remove(number.cast_unsigned());
-                    }
-                }
-            }
-        }
-    }
-
-    fn tombstones(self, subject: &SubjectRef) -> Vec<Tombstones> {
-        let sets = [Keys::Integers(self.integers), Keys::Tuples(self.tuples.into_iter().collect())];
-        let not_empty = sets.into_iter().filter(|keys| !keys.is_empty());
-        not_empty.map(|keys| Tombstones { subject: subject.clone(), keys }).collect()
+    /// Whether the outbox of this database was seen empty at or after this time, by that server's clock.
+    #[must_use]
+    pub fn drained_since(&self, source: &SourceId, at: Timestamp) -> bool {
+        let marks = self.entries.iter().filter_map(|entry| entry.header.drained.as_ref());
+        marks.into_iter().any(|mark| mark.source == *source && mark.at >= at)
     }
 }

@@ -11,29 +11,30 @@ use lethe_rules::closure::subject_key;
 use tokio::sync::Mutex;
 
 use super::Prepared;
-use super::statements::{Statements, Unvalidated};
+use super::statements::Statements;
 use super::target::Target;
 use crate::Error;
 use crate::progress::Progress;
 
-/// Finishes the schema and returns the foreign keys that are still to be validated.
+/// Finishes the schema. What was done before is not done again; sequences, statistics and views are, since rows may
+/// have been taken back in between.
 pub(super) async fn finish(
     prepared: &Prepared,
     target: &Target,
     statements: &Statements,
     progress: &Progress,
-) -> Result<Vec<Unvalidated>, Error> {
+) -> Result<(), Error> {
     build_indexes(prepared, target, statements, progress).await?;
     statements.run_in_order(target, Step::IndexAttach, "index", progress).await?;
     statements.run_in_order(target, Step::PostData, "finish", progress).await?;
     set_sequences(prepared, target).await?;
     analyze(prepared, target, progress).await?;
     refresh_views(prepared, target, progress).await?;
-    let unvalidated = add_foreign_keys(prepared, target, statements, progress).await?;
+    add_foreign_keys(prepared, target, statements, progress).await?;
     for step in [Step::Trigger, Step::Late, Step::Acl, Step::EventTrigger] {
         statements.run_in_order(target, step, "finish", progress).await?;
     }
-    Ok(unvalidated)
+    Ok(())
 }
 
 /// Indexes of the largest tables first, on all connections.
@@ -144,13 +145,12 @@ async fn add_foreign_keys(
     target: &Target,
     statements: &Statements,
     progress: &Progress,
-) -> Result<Vec<Unvalidated>, Error> {
+) -> Result<(), Error> {
     progress.stage("foreign keys", statements.of(Step::ForeignKey).count() as u64);
     let server = target.worker().await?;
-    let mut unvalidated = Vec::new();
     for statement in statements.of(Step::ForeignKey) {
-        unvalidated.extend(statements.run_foreign_key(prepared, target, &server, statement).await?);
+        statements.run_foreign_key(prepared, target, &server, statement).await?;
         progress.advance(1);
     }
-    Ok(unvalidated)
+    Ok(())
 }

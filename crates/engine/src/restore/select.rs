@@ -30,7 +30,7 @@ impl std::fmt::Display for Wanted {
 }
 
 /// Snapshots that have a manifest, oldest first.
-async fn ids(repository: &Repository) -> Result<Vec<SnapshotId>, Error> {
+pub(crate) async fn ids(repository: &Repository) -> Result<Vec<SnapshotId>, Error> {
     let objects = repository.store().list(layout::SNAPSHOTS).await?;
     let infos: Vec<_> = objects.try_collect().await?;
     let mut ids: Vec<SnapshotId> =

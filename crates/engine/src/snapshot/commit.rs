@@ -8,7 +8,7 @@ use lethe_format::layout;
 use lethe_format::manifest::{Chunk, ChunkIndex, Manifest, StoredObject, VERSION};
 use lethe_store::ObjectName;
 
-use crate::{Error, Repository, objects};
+use crate::{Error, Repository, ledger, objects};
 
 pub(super) async fn write_schema(
     repository: &Repository,
@@ -26,7 +26,12 @@ pub(super) async fn write_schema(
 pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest) -> Result<(), Error> {
     let chunks: BTreeMap<Digest, &Chunk> = manifest.all_chunks().map(|chunk| (chunk.name, chunk)).collect();
     let chunks = chunks.into_values().cloned().collect();
-    let index = ChunkIndex { version: VERSION, snapshot: manifest.snapshot.clone(), chunks };
+    let index = ChunkIndex {
+        version: VERSION,
+        snapshot: manifest.snapshot.clone(),
+        ledger_seq: manifest.ledger_head.seq,
+        chunks,
+    };
     let index =
         index.to_bytes(repository.naming_key()?.as_bytes()).map_err(Error::format("the chunk index"))?;
     repository
@@ -39,5 +44,25 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
     let sealed = objects::off_runtime(move || objects::seal(&recipients, &json, 3)).await?;
     let name = ObjectName::new(layout::manifest(&manifest.snapshot))?;
     repository.store().put_if_absent(&name, Bytes::from(sealed)).await?;
-    Ok(())
+    refuse_if_forgotten(repository, manifest, &name).await
+}
+
+/// A pruner that did not see this manifest may have let entries expire that it needs (see [`crate::prune`]).
+async fn refuse_if_forgotten(
+    repository: &Repository,
+    manifest: &Manifest,
+    name: &ObjectName,
+) -> Result<(), Error> {
+    let head = manifest.ledger_head.seq;
+    let headers = ledger::headers(repository).await?;
+    match headers.iter().flat_map(|header| &header.expires).find(|seq| **seq > head) {
+        None => Ok(()),
+        Some(seq) => {
+            // Without the right to delete it stays, and a restore refuses it.
+            if let Err(error) = repository.store().delete(name).await {
+                tracing::warn!(%error, "the manifest of a snapshot that cannot be used was not removed");
+            }
+            Err(Error::ForgottenMeanwhile { seq: *seq })
+        }
+    }
 }
