@@ -146,6 +146,7 @@ impl World {
             freshness: Freshness::default(),
             max_capture_lag: Duration::from_secs(900),
             acknowledged: Vec::new(),
+            subjects: Vec::new(),
         }
     }
 }

@@ -184,9 +184,9 @@ pub struct Sequence {
     pub increment: i64,
     pub min_value: i64,
     pub max_value: i64,
-    /// The column that the sequence serves (`serial`, identity or `OWNED BY`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owned_by: Option<(Oid, AttNum)>,
+    /// The columns that take their values from it: `serial`, identity, `OWNED BY`, or a default that calls `nextval`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<(Oid, AttNum)>,
 }
 
 /// Large objects: binary COPY rows of `(oid oid, offset bigint, data bytea)`, in order of both.

@@ -29,6 +29,7 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
             known_head: args.known_head.as_deref().map(known_head).transpose()?,
         },
         max_capture_lag: settings.max_capture_lag()?,
+        subjects: settings.subjects()?,
         acknowledged: args.acknowledge.iter().map(|Acknowledged::CaptureLag| Code::CaptureLag).collect(),
     };
     let repository = settings.open_repository().await?;

@@ -23,6 +23,7 @@ mod load;
 mod plan;
 mod preflight;
 mod select;
+mod sequences;
 mod statements;
 mod target;
 mod verify;
@@ -32,8 +33,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use lethe_format::ids::SnapshotId;
-use lethe_format::ledger::{Head, Kind};
-use lethe_format::manifest::Manifest;
+use lethe_format::ledger::{Head, Kind, SubjectRef};
+use lethe_format::manifest::{Manifest, Sequence};
 use lethe_postgres::{ConnectionSettings, Purpose, Server};
 use lethe_rules::anonymise::Anonymise;
 use lethe_rules::objection::Code;
@@ -70,6 +71,8 @@ pub struct RestoreOptions {
     pub max_capture_lag: Duration,
     /// Objections that somebody has answered for.
     pub acknowledged: Vec<Code>,
+    /// The subjects of the settings: ids of theirs are never given out again.
+    pub subjects: Vec<SubjectRef>,
 }
 
 /// A restore that may begin: everything decided, nothing written.
@@ -82,6 +85,8 @@ pub struct Prepared {
     archive: lethe_format::archive::Archive,
     ledger: VerifiedLedger,
     plan: Plan,
+    /// Sequences of the newest snapshot, if that is not the one that is restored.
+    later_sequences: Vec<Sequence>,
     last_seen: LastSeen,
     started: Instant,
 }
@@ -185,8 +190,19 @@ pub async fn prepare(
     if !objections.is_empty() {
         return Err(Error::Refused(objections));
     }
-    let (repository, target) = (repository.clone(), target.clone());
-    Ok(Prepared { repository, target, options, manifest, archive, ledger, plan, last_seen, started })
+    let later_sequences = select::later_sequences(repository, &manifest.snapshot).await?;
+    Ok(Prepared {
+        repository: repository.clone(),
+        target: target.clone(),
+        options,
+        manifest,
+        archive,
+        ledger,
+        plan,
+        later_sequences,
+        last_seen,
+        started,
+    })
 }
 
 /// A ledger that is older than the snapshot, or that has forgotten people whom the snapshot may hold.

@@ -4,7 +4,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use lethe_format::ids::{Oid, SnapshotId};
 use lethe_format::ledger::{Head, Keys, SubjectRef};
 use lethe_format::manifest::{Chunk, CopyFormat, Manifest};
-use lethe_rules::closure::{Closure, Tombstones};
+use lethe_postgres::capture::former_keys_table;
+use lethe_rules::closure::{Closure, Tombstones, subject_key};
 use lethe_rules::row_filter::Filters;
 use serde::Serialize;
 use std::sync::Arc;
@@ -55,7 +56,10 @@ pub(super) async fn make(
     options: &RestoreOptions,
     progress: &Progress,
 ) -> Result<Plan, Error> {
-    let standing = ledger.standing(manifest.ledger_head.seq);
+    let mut standing = ledger.standing(manifest.ledger_head.seq);
+    let tombstones = count(&standing.erased) + count(&standing.gone);
+    let former = former_keys(manifest, &standing.erased);
+    standing.erased.extend(former);
     let mut closure = Closure::new(&manifest.catalog, &manifest.tables, &standing, &options.anonymise);
     while let Some(tables) = closure.next_scan() {
         let chunks: Vec<(Oid, &Chunk)> = tables
@@ -95,7 +99,7 @@ pub(super) async fn make(
     Ok(Plan {
         snapshot: manifest.snapshot.clone(),
         ledger_head: ledger.head(),
-        tombstones: count(&standing.erased) + count(&standing.gone),
+        tombstones,
         anonymised: count(&standing.anonymised),
         inactive: newly_inactive.as_ref().map_or(0, |(_, keys)| keys.len()),
         tables,
@@ -103,6 +107,20 @@ pub(super) async fn make(
         filters: Arc::new(filters),
         newly_inactive,
     })
+}
+
+/// The capture keeps former keys of living people, under the key that each has now: they go with the person.
+fn former_keys(manifest: &Manifest, erased: &[Tombstones]) -> Vec<Tombstones> {
+    let of = |tombstones: &Tombstones| {
+        let table = former_keys_table(&tombstones.subject.table);
+        manifest.catalog.table_named(&table)?;
+        let key = subject_key(&manifest.catalog, &tombstones.subject).ok()?;
+        let subject = manifest.catalog.table(key.table)?;
+        let names = key.columns.iter().filter_map(|column| Some(subject.column(*column)?.name.clone()));
+        let subject = SubjectRef { name: None, table, columns: Some(names.collect()) };
+        Some(Tombstones { subject, keys: tombstones.keys.clone() })
+    };
+    erased.iter().filter_map(of).collect()
 }
 
 fn count(tombstones: &[Tombstones]) -> u64 {

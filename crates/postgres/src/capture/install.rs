@@ -140,21 +140,48 @@ impl CapturedSubject {
         )
     }
 
+    /// Where the former keys of people whose key changed are kept.
+    fn former(&self) -> String {
+        super::former_keys_table(&self.table).sql()
+    }
+
+    /// The key's columns of one row as a comparison with those of another.
+    fn same(&self, one: &str, other: &str) -> String {
+        self.each(|column| format!("{one}.{column} = {other}.{column}"), " AND ")
+    }
+
+    fn insert(&self) -> String {
+        format!("INSERT INTO {SCHEMA}.outbox (subject, table_schema, table_name, key_columns, key)")
+    }
+
     fn deleted(&self) -> String {
         let function = self.function("deleted");
+        let former_keys = if self.unique {
+            format!(
+                "
+        WITH former AS (DELETE FROM {former} f WHERE {same} RETURNING f.lethe_former_key)
+        {insert} SELECT {place}, lethe_former_key FROM former;",
+                former = self.former(),
+                same = self.same("f", "OLD"),
+                insert = self.insert(),
+                place = self.place(),
+            )
+        } else {
+            String::new()
+        };
         let mut sql = format!(
             "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger {SETTINGS} AS $lethe$
 BEGIN
-    IF {not_null} AND NOT EXISTS (SELECT FROM {table} WHERE {same}) THEN
-        INSERT INTO {SCHEMA}.outbox (subject, table_schema, table_name, key_columns, key)
-        VALUES ({place}, ARRAY[{key}]);
+    IF {not_null} AND NOT EXISTS (SELECT FROM {table} t WHERE {same}) THEN
+        {insert} VALUES ({place}, ARRAY[{key}]);{former_keys}
     END IF;
     RETURN NULL;
 END $lethe$;
 ",
             not_null = self.each(|column| format!("OLD.{column} IS NOT NULL"), " AND "),
             table = self.table.sql(),
-            same = self.each(|column| format!("{column} = OLD.{column}"), " AND "),
+            same = self.same("t", "OLD"),
+            insert = self.insert(),
             place = self.place(),
             key = self.each(|column| format!("OLD.{column}::text"), ", "),
         );
@@ -172,20 +199,32 @@ ALTER TABLE {table} ENABLE ALWAYS TRIGGER lethe_capture_delete;
 
     fn truncated(&self) -> String {
         let function = self.function("truncated");
-        let insert = format!(
-            "INSERT INTO {SCHEMA}.outbox (subject, table_schema, table_name, key_columns, key) SELECT {}, ARRAY[{}] FROM ONLY %s WHERE {}",
-            self.place().replace('%', "%%"),
-            self.each(|column| format!("{column}::text"), ", ").replace('%', "%%"),
-            self.each(|column| format!("{column} IS NOT NULL"), " AND ").replace('%', "%%"),
-        );
+        let execute = |sql: String| {
+            let template = quote_literal(&sql.replace('%', "%%").replace("<table>", "%s"));
+            format!("    EXECUTE format({template}, TG_RELID::regclass);\n")
+        };
+        let mut statements = execute(format!(
+            "{} SELECT {}, ARRAY[{}] FROM ONLY <table> t WHERE {}",
+            self.insert(),
+            self.place(),
+            self.each(|column| format!("t.{column}::text"), ", "),
+            self.each(|column| format!("t.{column} IS NOT NULL"), " AND "),
+        ));
+        if self.unique {
+            statements.push_str(&execute(format!(
+                "WITH former AS (DELETE FROM {} f USING ONLY <table> t WHERE {} RETURNING f.lethe_former_key) {} SELECT {}, lethe_former_key FROM former",
+                self.former(),
+                self.same("f", "t"),
+                self.insert(),
+                self.place(),
+            )));
+        }
         let mut sql = format!(
             "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger {SETTINGS} AS $lethe$
 BEGIN
-    EXECUTE format({insert}, TG_RELID::regclass);
-    RETURN NULL;
+{statements}    RETURN NULL;
 END $lethe$;
-",
-            insert = quote_literal(&insert),
+"
         );
         for table in &self.leaves {
             let table = table.sql();
@@ -200,8 +239,8 @@ ALTER TABLE {table} ENABLE ALWAYS TRIGGER lethe_capture_truncate;
     }
 
     fn rekeyed(&self) -> String {
-        let (function, forgotten) = (self.function("rekeyed"), self.function("former_deleted"));
-        let former = self.function("former_keys");
+        let function = self.function("rekeyed");
+        let former = self.former();
         let columns: Vec<String> = self
             .columns
             .iter()
@@ -210,33 +249,30 @@ ALTER TABLE {table} ENABLE ALWAYS TRIGGER lethe_capture_truncate;
         let names = self.each(str::to_owned, ", ");
         let table = self.table.sql();
         format!(
-            "CREATE TABLE IF NOT EXISTS {former} ({columns}, lethe_former_key text[] NOT NULL,
-    FOREIGN KEY ({names}) REFERENCES {table} ({names}) ON UPDATE CASCADE ON DELETE CASCADE);
+            "CREATE TABLE IF NOT EXISTS {former} ({columns}, lethe_former_key text[] NOT NULL);
+COMMENT ON TABLE {former} IS {comment};
+CREATE INDEX IF NOT EXISTS {index} ON {former} ({names});
 CREATE OR REPLACE FUNCTION {function}() RETURNS trigger {SETTINGS} AS $lethe$
 BEGIN
+    UPDATE {former} f SET {set} WHERE {same};
     INSERT INTO {former} VALUES ({new}, ARRAY[{old}]);
     RETURN NULL;
 END $lethe$;
 CREATE TRIGGER lethe_capture_update AFTER UPDATE OF {names} ON {table} FOR EACH ROW
     WHEN (({old_key}) IS DISTINCT FROM ({new_key}) AND {not_null}) EXECUTE FUNCTION {function}();
 ALTER TABLE {table} ENABLE ALWAYS TRIGGER lethe_capture_update;
-CREATE OR REPLACE FUNCTION {forgotten}() RETURNS trigger {SETTINGS} AS $lethe$
-BEGIN
-    INSERT INTO {SCHEMA}.outbox (subject, table_schema, table_name, key_columns, key)
-    VALUES ({place}, OLD.lethe_former_key);
-    RETURN NULL;
-END $lethe$;
-CREATE TRIGGER lethe_capture_delete AFTER DELETE ON {former} FOR EACH ROW EXECUTE FUNCTION {forgotten}();
-ALTER TABLE {former} ENABLE ALWAYS TRIGGER lethe_capture_delete;
 ",
             columns = columns.join(", "),
+            comment = quote_literal(&format!("former keys of {}", self.table)),
+            index = quote_ident(&format!("{}_key", super::former_keys_table(&self.table).name)),
+            set = self.each(|column| format!("{column} = NEW.{column}"), ", "),
+            same = self.same("f", "OLD"),
             new = self.each(|column| format!("NEW.{column}"), ", "),
             old = self.each(|column| format!("OLD.{column}::text"), ", "),
             old_key = self.each(|column| format!("OLD.{column}"), ", "),
             new_key = self.each(|column| format!("NEW.{column}"), ", "),
             not_null =
                 self.each(|column| format!("OLD.{column} IS NOT NULL AND NEW.{column} IS NOT NULL"), " AND "),
-            place = self.place(),
         )
     }
 }

@@ -7,6 +7,7 @@ mod install;
 pub mod outbox;
 
 use lethe_format::catalog::QualifiedName;
+use lethe_format::ids::Digest;
 
 pub use install::{CapturedSubject, Columns, Installation, installation, remove_sql};
 
@@ -17,4 +18,12 @@ pub const SCHEMA: &str = "lethe_capture";
 #[must_use]
 pub fn outbox_table() -> QualifiedName {
     QualifiedName::new(SCHEMA, "outbox")
+}
+
+/// Where the former keys of a subject's people are kept, each row under the key that the person has now: the key's
+/// columns, and `lethe_former_key`. It has no foreign key, which would stand in the way of the application's `TRUNCATE`.
+#[must_use]
+pub fn former_keys_table(subject: &QualifiedName) -> QualifiedName {
+    let name = Digest::of(format!("{}\0{}", subject.schema, subject.name).as_bytes()).to_string();
+    QualifiedName::new(SCHEMA, format!("former_keys_{}", &name[..16]))
 }
