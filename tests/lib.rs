@@ -9,4 +9,5 @@
 pub mod compare;
 pub mod generator;
 pub mod oracle;
+pub mod search;
 pub mod world;

@@ -85,8 +85,9 @@ pub async fn append(
         None => None,
     };
     let nonce = entry.nonce.unwrap_or_else(|| BodyId::from_bytes(rand::random()));
+    let known = last_seen.known()?;
     let mut chain = header_chain(store, Some(repository.id())).await?;
-    last_seen.check(&chain)?;
+    known.check(|head| chain.contains(head))?;
     for _ in 0..ATTEMPTS {
         if let Some(head) = entry.nonce.and_then(|nonce| chain.find(&nonce)) {
             return Ok(Some(head));

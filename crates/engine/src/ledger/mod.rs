@@ -10,4 +10,4 @@ pub use append::{NewEntry, append};
 pub use freshness::Freshness;
 pub use last_seen::LastSeen;
 pub use lethe_rules::ledger::Entry;
-pub use read::{VerifiedLedger, head, headers, read_verified};
+pub use read::{VerifiedLedger, head, headers, read_trusted, read_verified};

@@ -12,6 +12,7 @@ use lethe_rules::closure::Tombstones;
 use lethe_rules::ledger::{Entry, Standing, standing};
 use lethe_store::ObjectStore;
 
+use super::LastSeen;
 use crate::{Error, Repository, age_file, objects};
 
 /// Entries fetched at a time.
@@ -153,6 +154,15 @@ pub async fn read_verified(repository: &Repository) -> Result<VerifiedLedger, Er
         .try_collect()
         .await?;
     Ok(VerifiedLedger { entries, hashes: chain.hashes })
+}
+
+/// Reads and verifies everything, and refuses a ledger that lacks what this host has seen of it.
+pub async fn read_trusted(repository: &Repository, last_seen: &LastSeen) -> Result<VerifiedLedger, Error> {
+    let known = last_seen.known()?;
+    let ledger = read_verified(repository).await?;
+    known.check(|head| ledger.contains(head))?;
+    last_seen.advance(&ledger.head())?;
+    Ok(ledger)
 }
 
 /// The keys of an entry; none if it has expired and its body is gone. An expired entry whose body is still there counts

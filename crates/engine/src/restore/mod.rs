@@ -160,8 +160,7 @@ pub async fn prepare(
     let started = Instant::now();
     progress.stage("ledger", 0);
     repository.identities()?;
-    let ledger = ledger::read_verified(repository).await?;
-    last_seen.check_and_advance(&ledger)?;
+    let ledger = ledger::read_trusted(repository, &last_seen).await?;
     options.freshness.check(&ledger, Timestamp::now())?;
     let id = select::choose(repository, &options.snapshot).await?;
     let manifest = select::load_manifest(repository, &id).await?;
@@ -297,8 +296,7 @@ impl Prepared {
     }
 
     async fn read_ledger(&self) -> Result<VerifiedLedger, Error> {
-        let ledger = ledger::read_verified(&self.repository).await?;
-        self.last_seen.check_and_advance(&ledger)?;
+        let ledger = ledger::read_trusted(&self.repository, &self.last_seen).await?;
         let planned = self.ledger.head();
         if !ledger.contains(&planned) {
             return Err(Error::ledger(planned.seq, "an entry that this restore was planned by is gone"));
