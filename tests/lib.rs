@@ -8,6 +8,8 @@
 
 pub mod compare;
 pub mod generator;
+pub mod memory_store;
 pub mod oracle;
 pub mod search;
+pub mod simulation;
 pub mod world;

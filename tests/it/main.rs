@@ -23,3 +23,5 @@ mod objections;
 mod s3;
 /// A database that nobody here made: a music shop with customers, employees and invoices.
 mod shop;
+/// Random interleavings of everything that writes to a repository, with crashes.
+mod simulation;

@@ -15,7 +15,7 @@ use lethe_format::ledger::{Header, Kind, Seq};
 use lethe_format::manifest::ChunkIndex;
 use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::{Closure, Tombstones};
-use lethe_rules::ledger::{Entry, Evidence, ExpiryPlan, Standing, plan_expiry};
+use lethe_rules::ledger::{Evidence, ExpiryPlan, Standing, plan_expiry, unrevoked};
 use lethe_rules::objection::Code;
 use lethe_store::ObjectName;
 use serde::Serialize;
@@ -74,13 +74,29 @@ pub async fn carry_out(
     }
     let headers = ledger::headers(repository).await?;
     let oldest = snapshot_ledger_heads(repository).await?.iter().map(|(_, seq)| *seq).min();
-    for seq in plan.ledger.expire.iter().chain(&plan.ledger.remove) {
-        let needed = oldest.is_some_and(|oldest| oldest < *seq);
-        if let Some(name) = body(&headers, *seq).filter(|_| !needed) {
+    // In the order of the ledger: what an entry revokes must be gone before the entry is.
+    let mut going: Vec<Seq> = plan.ledger.expire.iter().chain(&plan.ledger.remove).copied().collect();
+    going.sort_unstable();
+    for seq in going {
+        let needed = oldest.is_some_and(|oldest| oldest < seq);
+        if let Some(name) = body(&headers, seq).filter(|_| !needed) {
             repository.store().delete(&ObjectName::new(name)?).await?;
         }
     }
     Ok(())
+}
+
+/// For whoever has just written the manifest of a snapshot that was begun at entry `head`: a pruner that did not see the
+/// manifest may have let entries expire that it needs.
+///
+/// # Errors
+/// [`Error::ForgottenMeanwhile`]: the snapshot must go again.
+pub async fn check_nothing_expired_after(repository: &Repository, head: Seq) -> Result<(), Error> {
+    let headers = ledger::headers(repository).await?;
+    match headers.iter().flat_map(|header| &header.expires).find(|seq| **seq > head) {
+        None => Ok(()),
+        Some(seq) => Err(Error::ForgottenMeanwhile { seq: *seq }),
+    }
 }
 
 fn body(headers: &[Header], seq: Seq) -> Option<String> {
@@ -119,17 +135,18 @@ async fn held_by_oldest(
         return Ok(Some(Vec::new()));
     }
     let ledger = ledger::read_verified(repository).await?;
-    let named = |seq: &Seq| usize::try_from(*seq).ok().and_then(|seq| ledger.entries().get(seq));
-    let asked: Vec<&Entry> = entries.iter().filter_map(named).collect();
-    match held(repository, oldest, &asked).await? {
+    let asked: Vec<(Seq, Vec<Tombstones>)> =
+        entries.iter().map(|seq| (*seq, unrevoked(ledger.entries(), *seq))).collect();
+    let all = asked.iter().flat_map(|(_, tombstones)| tombstones.iter().cloned()).collect();
+    match held(repository, oldest, all).await? {
         Some(false) => return Ok(Some(Vec::new())),
         None => return Ok(None),
         Some(true) => {}
     }
     let mut found = Vec::new();
-    for entry in asked {
-        match held(repository, oldest, &[entry]).await? {
-            Some(true) => found.push(entry.header.seq),
+    for (seq, tombstones) in asked {
+        match held(repository, oldest, tombstones).await? {
+            Some(true) => found.push(seq),
             Some(false) => {}
             None => return Ok(None),
         }
@@ -137,15 +154,17 @@ async fn held_by_oldest(
     Ok(Some(found))
 }
 
-/// Whether a snapshot holds a row of any of the entries' people; none if that cannot be told.
-async fn held(repository: &Repository, id: &SnapshotId, entries: &[&Entry]) -> Result<Option<bool>, Error> {
+/// Whether a snapshot holds a row of any of these people; none if that cannot be told.
+async fn held(
+    repository: &Repository,
+    id: &SnapshotId,
+    gone: Vec<Tombstones>,
+) -> Result<Option<bool>, Error> {
+    if gone.is_empty() {
+        return Ok(Some(false));
+    }
     let manifest = load_manifest(repository, id).await?;
-    let tombstones = |entry: &&Entry| {
-        let (subject, keys) = entry.header.subject.clone().zip(entry.keys.clone())?;
-        Some(Tombstones { subject, keys })
-    };
     // A row with a key that ought to be gone is what the closure objects to.
-    let gone: Vec<Tombstones> = entries.iter().filter_map(tombstones).collect();
     let standing = Standing { gone, ..Standing::default() };
     let mut closure = Closure::new(&manifest.catalog, &manifest.tables, &standing, &Anonymise::default());
     while let Some(tables) = closure.next_scan() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
-use lethe_format::ids::Digest;
+use lethe_format::ids::{Digest, SnapshotId};
 use lethe_format::layout::{self, LedgerObject};
 use lethe_format::ledger::{Body, BodyId, Head, Header, Keys, Seq, SourceId};
 use lethe_rules::closure::Tombstones;
@@ -244,14 +244,26 @@ impl VerifiedLedger {
         self.entries.iter().any(|entry| entry.header.seq > seq && entry.header.kind.has_keys())
     }
 
-    /// An entry whose people a snapshot of entry `snapshot` may hold, though its body has expired.
-    #[must_use]
-    pub fn expired_too_early_for(&self, snapshot: Seq) -> Option<Seq> {
-        let later = self.entries.iter().filter(|entry| entry.header.seq > snapshot);
-        later
-            .filter(|entry| entry.header.body.is_some() && entry.keys.is_none())
-            .map(|entry| entry.header.seq)
-            .next()
+    /// Refuses a ledger that is older than a snapshot, or that has forgotten people whom the snapshot may hold. `head` is
+    /// the one in the snapshot's manifest.
+    pub fn check_for(&self, snapshot: &SnapshotId, head: &Head) -> Result<(), Error> {
+        let seq = head.seq;
+        if !self.contains(head) {
+            let problem = format!(
+                "it lacks entry {seq}, which snapshot {snapshot} was taken after: it was rolled back or replaced"
+            );
+            return Err(Error::ledger(seq, problem));
+        }
+        let forgotten = |entry: &&Entry| entry.header.body.is_some() && entry.keys.is_none();
+        let later = self.entries.iter().filter(|entry| entry.header.seq > seq);
+        match later.filter(forgotten).map(|entry| entry.header.seq).next() {
+            None => Ok(()),
+            Some(expired) => {
+                let problem =
+                    format!("entry {expired} has expired, and snapshot {snapshot} may still hold its people");
+                Err(Error::ledger(expired, problem))
+            }
+        }
     }
 
     /// The writer's time of the newest entry: as fresh as that is the ledger.

@@ -164,7 +164,7 @@ pub async fn prepare(
     options.freshness.check(&ledger, Timestamp::now())?;
     let id = select::choose(repository, &options.snapshot).await?;
     let manifest = select::load_manifest(repository, &id).await?;
-    check_against_manifest(&ledger, &manifest)?;
+    ledger.check_for(&manifest.snapshot, &manifest.ledger_head)?;
     progress.stage("preflight", 0);
     let archive = fetch::schema(repository, &manifest).await?;
     let server = Server::connect(target, Purpose::Restore).await?;
@@ -202,24 +202,6 @@ pub async fn prepare(
         last_seen,
         started,
     })
-}
-
-/// A ledger that is older than the snapshot, or that has forgotten people whom the snapshot may hold.
-fn check_against_manifest(ledger: &VerifiedLedger, manifest: &Manifest) -> Result<(), Error> {
-    let (id, seq) = (&manifest.snapshot, manifest.ledger_head.seq);
-    if !ledger.contains(&manifest.ledger_head) {
-        let problem = format!(
-            "it lacks entry {seq}, which snapshot {id} was taken after: it was rolled back or replaced"
-        );
-        return Err(Error::ledger(seq, problem));
-    }
-    match ledger.expired_too_early_for(seq) {
-        Some(expired) => {
-            let problem = format!("entry {expired} has expired, and snapshot {id} may still hold its people");
-            Err(Error::ledger(expired, problem))
-        }
-        None => Ok(()),
-    }
 }
 
 impl Prepared {
@@ -302,7 +284,7 @@ impl Prepared {
             return Err(Error::ledger(planned.seq, "an entry that this restore was planned by is gone"));
         }
         self.options.freshness.check(&ledger, Timestamp::now())?;
-        check_against_manifest(&ledger, &self.manifest)?;
+        ledger.check_for(&self.manifest.snapshot, &self.manifest.ledger_head)?;
         Ok(ledger)
     }
 

@@ -8,7 +8,7 @@ use lethe_format::layout;
 use lethe_format::manifest::{Chunk, ChunkIndex, Manifest, StoredObject, VERSION};
 use lethe_store::ObjectName;
 
-use crate::{Error, Repository, ledger, objects};
+use crate::{Error, Repository, objects, prune};
 
 pub(super) async fn write_schema(
     repository: &Repository,
@@ -44,25 +44,12 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
     let sealed = objects::off_runtime(move || objects::seal(&recipients, &json, 3)).await?;
     let name = ObjectName::new(layout::manifest(&manifest.snapshot))?;
     repository.store().put_if_absent(&name, Bytes::from(sealed)).await?;
-    refuse_if_forgotten(repository, manifest, &name).await
-}
-
-/// A pruner that did not see this manifest may have let entries expire that it needs (see [`crate::prune`]).
-async fn refuse_if_forgotten(
-    repository: &Repository,
-    manifest: &Manifest,
-    name: &ObjectName,
-) -> Result<(), Error> {
-    let head = manifest.ledger_head.seq;
-    let headers = ledger::headers(repository).await?;
-    match headers.iter().flat_map(|header| &header.expires).find(|seq| **seq > head) {
-        None => Ok(()),
-        Some(seq) => {
-            // Without the right to delete it stays, and a restore refuses it.
-            if let Err(error) = repository.store().delete(name).await {
-                tracing::warn!(%error, "the manifest of a snapshot that cannot be used was not removed");
-            }
-            Err(Error::ForgottenMeanwhile { seq: *seq })
-        }
+    let Err(error) = prune::check_nothing_expired_after(repository, manifest.ledger_head.seq).await else {
+        return Ok(());
+    };
+    // Without the right to delete it stays, and a restore refuses it.
+    if let Err(error) = repository.store().delete(&name).await {
+        tracing::warn!(%error, "the manifest of a snapshot that cannot be used was not removed");
     }
+    Err(error)
 }

@@ -61,8 +61,11 @@ pub fn plan_expiry(
         } else if header.kind == Kind::Revoked {
             let needed = kept_of.get(&subject.table).copied().unwrap_or(0) > 0;
             if needed { Evidence::Holds } else { Evidence::HoldsNone }
-        } else if header.settled || oldest.is_none() {
+        } else if header.settled {
             Evidence::HoldsNone
+        } else if oldest.is_none() {
+            // Only a snapshot can show that the deletion was carried out: until one does, the next may hold them.
+            Evidence::Holds
         } else if header.kind == Kind::Anonymised {
             // The row is there either way; whether its columns were overwritten by then nobody can tell.
             Evidence::Unknown

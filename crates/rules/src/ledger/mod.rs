@@ -7,4 +7,4 @@ mod standing;
 
 pub use expiry::{Evidence, ExpiryPlan, plan_expiry};
 pub use personal::looks_personal;
-pub use standing::{Entry, Standing, standing};
+pub use standing::{Entry, Standing, standing, unrevoked};

@@ -48,6 +48,26 @@ pub fn standing<'a>(entries: impl IntoIterator<Item = &'a Entry>, snapshot: Seq)
     result
 }
 
+/// The keys of one entry that no later entry revokes; empty if there are none.
+pub fn unrevoked(entries: &[Entry], seq: Seq) -> Vec<Tombstones> {
+    let mut later = entries.iter().skip_while(|entry| entry.header.seq < seq);
+    let Some(Entry { header, keys: Some(keys) }) = later.next() else { return Vec::new() };
+    let Some(subject) = header.subject.as_ref().filter(|_| header.seq == seq) else { return Vec::new() };
+    let mut left = KeyUnion::default();
+    left.add(keys);
+    for entry in later.filter(|entry| entry.header.kind == Kind::Revoked) {
+        let same = entry
+            .header
+            .subject
+            .as_ref()
+            .is_some_and(|revoked| revoked.table == subject.table && revoked.columns == subject.columns);
+        if let Some(keys) = entry.keys.as_ref().filter(|_| same) {
+            left.remove(keys);
+        }
+    }
+    left.into_tombstones(subject).collect()
+}
+
 #[derive(Default)]
 struct Subject {
     /// Erased after the snapshot was begun.
