@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use lethe_store::{Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Operation};
+use lethe_store::{Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Operation, VersionInfo};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
@@ -146,5 +146,17 @@ impl ObjectStore for MemoryStore {
             state.objects.remove(name.as_str());
             Ok(())
         })
+    }
+
+    async fn versions(&self, _prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error> {
+        Ok(None)
+    }
+
+    async fn get_version(&self, name: &ObjectName, _version: &str) -> Result<ObjectReader, Error> {
+        Err(Error::NotFound { store: self.url(), name: name.clone() })
+    }
+
+    async fn delete_version(&self, name: &ObjectName, _version: &str) -> Result<(), Error> {
+        Err(Error::NotFound { store: self.url(), name: name.clone() })
     }
 }

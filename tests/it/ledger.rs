@@ -8,7 +8,7 @@ use lethe_engine::progress::Progress;
 use lethe_engine::{Error, ExitCode, ledger, prune};
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ids::Digest;
-use lethe_format::ledger::{Head, Keys, Kind, SubjectRef};
+use lethe_format::ledger::{Expiry, Head, Keys, Kind, SubjectRef};
 use lethe_rules::objection::Code;
 use lethe_tests::world::World;
 
@@ -214,7 +214,8 @@ async fn entries_expire_when_no_snapshot_needs_them_and_never_before() {
 async fn a_snapshot_that_needs_an_expired_entry_is_refused() {
     let world = world().await;
     // Somebody without a key may append that an entry has expired, and may remove its body.
-    world.append(NewEntry { expires: vec![3], ..NewEntry::of(Kind::Expired) }).await;
+    let expiry = Some(Expiry { entries: vec![3], gone_since: 3, checked: Vec::new() });
+    world.append(NewEntry { expiry, ..NewEntry::of(Kind::Expired) }).await;
     world
         .restore(&world.server, "body_is_there")
         .await

@@ -11,11 +11,13 @@ use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use lethe_format::ids::SnapshotId;
 use lethe_format::layout;
-use lethe_format::ledger::{Header, Kind, Seq};
-use lethe_format::manifest::ChunkIndex;
+use lethe_format::ledger::{Expiry, Header, Kind, Seq};
+use lethe_format::manifest::{ChunkIndex, LedgerWindow};
 use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::{Closure, Tombstones};
-use lethe_rules::ledger::{Evidence, ExpiryPlan, Standing, plan_expiry, unrevoked};
+use lethe_rules::ledger::{
+    Evidence, ExpiryPlan, Standing, StoredSnapshot, expired, needed_by, plan_expiry, unrevoked,
+};
 use lethe_rules::objection::Code;
 use lethe_store::ObjectName;
 use serde::Serialize;
@@ -34,25 +36,23 @@ pub struct PrunePlan {
 /// Decides; writes nothing.
 pub async fn plan(repository: &Repository) -> Result<PrunePlan, Error> {
     let headers = ledger::headers(repository).await?;
-    let snapshots = snapshot_ledger_heads(repository).await?;
-    let seqs: Vec<Seq> = snapshots.iter().map(|(_, seq)| *seq).collect();
+    let snapshots = stored_snapshots(repository).await?;
     let mut asked = Vec::new();
-    plan_expiry(&headers, &seqs, |seq| {
+    let checked = plan_expiry(&headers, &snapshots, |seq, _| {
         asked.push(seq);
         Evidence::Unknown
-    });
-    let held = held_by_oldest(repository, &snapshots, &asked).await?;
-    let evidence = |seq: Seq| match &held {
+    })
+    .checked;
+    let held = held_by(repository, &checked, &asked).await?;
+    let mut expiry = plan_expiry(&headers, &snapshots, |seq, _| match &held {
         None => Evidence::Unknown,
         Some(held) if held.contains(&seq) => Evidence::Holds,
         Some(_) => Evidence::HoldsNone,
-    };
-    let mut expiry = plan_expiry(&headers, &seqs, evidence);
-    expiry.remove.retain(|seq| body(&headers, *seq).is_some());
+    });
     let mut still_there = Vec::new();
     for seq in std::mem::take(&mut expiry.remove) {
         if let Some(name) = body(&headers, seq)
-            && repository.store().head(&ObjectName::new(name)?).await?.is_some()
+            && is_there(repository, &ObjectName::new(name)?).await?
         {
             still_there.push(seq);
         }
@@ -68,34 +68,60 @@ pub async fn carry_out(
     last_seen: &LastSeen,
     now: Timestamp,
 ) -> Result<(), Error> {
-    if !plan.ledger.expire.is_empty() {
-        let entry = NewEntry { expires: plan.ledger.expire.clone(), ..NewEntry::of(Kind::Expired) };
+    let ExpiryPlan { expire, remove, gone_since, checked, .. } = &plan.ledger;
+    if !expire.is_empty() {
+        let expiry = Expiry { entries: expire.clone(), gone_since: *gone_since, checked: checked.clone() };
+        let entry = NewEntry { expiry: Some(expiry), ..NewEntry::of(Kind::Expired) };
         ledger::append(repository, last_seen, entry, None, now).await?;
     }
     let headers = ledger::headers(repository).await?;
-    let oldest = snapshot_ledger_heads(repository).await?.iter().map(|(_, seq)| *seq).min();
+    let snapshots = stored_snapshots(repository).await?;
     // In the order of the ledger: what an entry revokes must be gone before the entry is.
-    let mut going: Vec<Seq> = plan.ledger.expire.iter().chain(&plan.ledger.remove).copied().collect();
+    let mut going: Vec<Seq> = expire.iter().chain(remove).copied().collect();
     going.sort_unstable();
     for seq in going {
-        let needed = oldest.is_some_and(|oldest| oldest < seq);
+        let needed = snapshots.iter().any(|snapshot| needed_by(&headers, snapshot, seq));
         if let Some(name) = body(&headers, seq).filter(|_| !needed) {
-            repository.store().delete(&ObjectName::new(name)?).await?;
+            delete_for_good(repository, &ObjectName::new(name)?).await?;
         }
     }
     Ok(())
 }
 
-/// For whoever has just written the manifest of a snapshot that was begun at entry `head`: a pruner that did not see the
-/// manifest may have let entries expire that it needs.
+/// Whether any version of an object is left.
+async fn is_there(repository: &Repository, name: &ObjectName) -> Result<bool, Error> {
+    match repository.store().versions(name.as_str()).await? {
+        Some(versions) => Ok(!versions.is_empty()),
+        None => Ok(repository.store().head(name).await?.is_some()),
+    }
+}
+
+/// Where the store keeps history, a delete marker alone deletes nothing.
+async fn delete_for_good(repository: &Repository, name: &ObjectName) -> Result<(), Error> {
+    match repository.store().versions(name.as_str()).await? {
+        Some(versions) => {
+            for version in versions.iter().filter(|version| version.name == *name) {
+                repository.store().delete_version(name, &version.version).await?;
+            }
+            Ok(())
+        }
+        None => Ok(repository.store().delete(name).await?),
+    }
+}
+
+/// For whoever has just written the manifest of a snapshot: a pruner that did not see the manifest may have let entries
+/// expire that it needs.
 ///
 /// # Errors
 /// [`Error::ForgottenMeanwhile`]: the snapshot must go again.
-pub async fn check_nothing_expired_after(repository: &Repository, head: Seq) -> Result<(), Error> {
+pub async fn check_still_needed_is_kept(
+    repository: &Repository,
+    snapshot: &StoredSnapshot,
+) -> Result<(), Error> {
     let headers = ledger::headers(repository).await?;
-    match headers.iter().flat_map(|header| &header.expires).find(|seq| **seq > head) {
+    match expired(&headers).into_iter().find(|seq| needed_by(&headers, snapshot, *seq)) {
         None => Ok(()),
-        Some(seq) => Err(Error::ForgottenMeanwhile { seq: *seq }),
+        Some(seq) => Err(Error::ForgottenMeanwhile { seq }),
     }
 }
 
@@ -104,51 +130,59 @@ fn body(headers: &[Header], seq: Seq) -> Option<String> {
     Some(layout::ledger_body(seq, &header.body?.id))
 }
 
-/// The ledger entry that was the head when each snapshot was begun; 0 where that cannot be read.
-pub async fn snapshot_ledger_heads(repository: &Repository) -> Result<Vec<(SnapshotId, Seq)>, Error> {
+/// Every snapshot that has a manifest.
+pub async fn stored_snapshots(repository: &Repository) -> Result<Vec<StoredSnapshot>, Error> {
     let ids = snapshot_ids(repository).await?;
-    let heads = futures_util::stream::iter(ids.into_iter().map(|id| ledger_head_of(repository, id)));
-    futures_util::StreamExt::buffered(heads, 8).try_collect().await
+    let stored = futures_util::stream::iter(ids.into_iter().map(|id| stored_snapshot(repository, id)));
+    futures_util::StreamExt::buffered(stored, 8).try_collect().await
 }
 
-async fn ledger_head_of(repository: &Repository, id: SnapshotId) -> Result<(SnapshotId, Seq), Error> {
+async fn stored_snapshot(repository: &Repository, id: SnapshotId) -> Result<StoredSnapshot, Error> {
     let name = layout::chunk_index(&id);
     let bytes = objects::get_if_there(repository.store().as_ref(), &name, objects::DOCUMENT_LIMIT).await?;
     let key = repository.naming_key()?;
     let index = bytes.and_then(|bytes| ChunkIndex::from_bytes(&bytes, key.as_bytes()).ok());
-    let seq = index.filter(|index| index.snapshot == id).map_or(0, |index| index.ledger_seq);
-    if seq == 0 {
-        tracing::debug!(snapshot = %id, "its ledger head is taken to be the oldest");
-    }
-    Ok((id, seq))
+    let ledger = index.filter(|index| index.snapshot == id).map(|index| index.ledger);
+    // One that cannot be read may hold anybody.
+    let ledger = ledger.unwrap_or(LedgerWindow { before: 0, after: Seq::MAX });
+    Ok(StoredSnapshot { id, ledger })
 }
 
-/// Those of the entries of which the oldest snapshot holds a row; none if that cannot be told here.
-async fn held_by_oldest(
+/// The most snapshots that are looked into for entries that were written ahead of the deletion.
+const LOOK_INTO: usize = 50;
+
+/// Those of the entries of which one of the snapshots holds a row; none if that cannot be told here.
+async fn held_by(
     repository: &Repository,
-    snapshots: &[(SnapshotId, Seq)],
+    snapshots: &[SnapshotId],
     entries: &[Seq],
 ) -> Result<Option<Vec<Seq>>, Error> {
-    let oldest = snapshots.iter().min_by_key(|(_, seq)| *seq);
-    let (Some((oldest, _)), true) = (oldest, repository.has_identities()) else { return Ok(None) };
     if entries.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    let ledger = ledger::read_verified(repository).await?;
-    let asked: Vec<(Seq, Vec<Tombstones>)> =
-        entries.iter().map(|seq| (*seq, unrevoked(ledger.entries(), *seq))).collect();
-    let all = asked.iter().flat_map(|(_, tombstones)| tombstones.iter().cloned()).collect();
-    match held(repository, oldest, all).await? {
-        Some(false) => return Ok(Some(Vec::new())),
-        None => return Ok(None),
-        Some(true) => {}
+    if !repository.has_identities() || snapshots.len() > LOOK_INTO {
+        return Ok(None);
     }
+    let ledger = ledger::read_verified(repository).await?;
     let mut found = Vec::new();
-    for (seq, tombstones) in asked {
-        match held(repository, oldest, tombstones).await? {
-            Some(true) => found.push(seq),
-            Some(false) => {}
+    for id in snapshots {
+        let asked: Vec<(Seq, Vec<Tombstones>)> = entries
+            .iter()
+            .filter(|seq| !found.contains(*seq))
+            .map(|seq| (*seq, unrevoked(ledger.entries(), *seq)))
+            .collect();
+        let all = asked.iter().flat_map(|(_, tombstones)| tombstones.iter().cloned()).collect();
+        match held(repository, id, all).await? {
+            Some(false) => continue,
             None => return Ok(None),
+            Some(true) => {}
+        }
+        for (seq, tombstones) in asked {
+            match held(repository, id, tombstones).await? {
+                Some(true) => found.push(seq),
+                Some(false) => {}
+                None => return Ok(None),
+            }
         }
     }
     Ok(Some(found))

@@ -23,6 +23,8 @@ pub struct Manifest {
     pub source: Source,
     /// The ledger's head, read before the database snapshot was opened: a restore refuses any older ledger.
     pub ledger_head: Head,
+    /// The number of the ledger's head after the database's view was opened.
+    pub ledger_seq_after: Seq,
     /// The capture of deletions in the source; none where it is not installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture: Option<CaptureState>,
@@ -53,6 +55,11 @@ impl Manifest {
         let manifest: Self = serde_json::from_slice(bytes).map_err(|error| Error::json(DOCUMENT, &error))?;
         manifest.check_references()?;
         Ok(manifest)
+    }
+
+    #[must_use]
+    pub fn ledger_window(&self) -> LedgerWindow {
+        LedgerWindow { before: self.ledger_head.seq, after: self.ledger_seq_after }
     }
 
     pub fn all_chunks(&self) -> impl Iterator<Item = &Chunk> {
@@ -226,6 +233,14 @@ pub struct Extension {
     pub version: String,
 }
 
+/// The ledger's heads just before and just after the database's view was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerWindow {
+    pub before: Seq,
+    pub after: Seq,
+}
+
 /// The chunks of one snapshot without what is in them: names, stored hashes and lengths.
 ///
 /// The host that takes snapshots cannot decrypt older manifests; from this it learns which chunks of the newest
@@ -235,8 +250,8 @@ pub struct Extension {
 pub struct ChunkIndex {
     pub version: u32,
     pub snapshot: SnapshotId,
-    /// The ledger's head in the manifest: which entries this snapshot still needs, for hosts that cannot read manifests.
-    pub ledger_seq: Seq,
+    /// Which entries this snapshot still needs, for hosts that cannot read manifests.
+    pub ledger: LedgerWindow,
     pub chunks: Vec<Chunk>,
 }
 
@@ -280,7 +295,7 @@ mod tests {
         let index = ChunkIndex {
             version: VERSION,
             snapshot: "20261123T114905Z-6f3a1c".parse().expect("an id"),
-            ledger_seq: 3,
+            ledger: LedgerWindow { before: 3, after: 4 },
             chunks: vec![Chunk {
                 name: Digest::of(b"a"),
                 upload: UploadId::from_bytes([1; 8]),

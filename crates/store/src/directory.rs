@@ -19,7 +19,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
-use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore};
+use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, VersionInfo};
 use crate::{Error, ObjectName, Operation};
 
 const TEMPORARY: &str = ".lethe-tmp";
@@ -267,6 +267,18 @@ impl ObjectStore for DirectoryStore {
             _ => Ok(()),
         };
         self.blocking(Operation::Delete, name.as_str(), delete).await
+    }
+
+    async fn versions(&self, _prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error> {
+        Ok(None)
+    }
+
+    async fn get_version(&self, name: &ObjectName, _version: &str) -> Result<ObjectReader, Error> {
+        Err(Error::NotFound { store: self.url(), name: name.clone() })
+    }
+
+    async fn delete_version(&self, name: &ObjectName, _version: &str) -> Result<(), Error> {
+        Err(Error::NotFound { store: self.url(), name: name.clone() })
     }
 }
 

@@ -18,7 +18,7 @@ mod s3;
 pub use directory::DirectoryStore;
 pub use error::{Error, Operation};
 pub use object_name::ObjectName;
-pub use object_store::{ObjectInfo, ObjectReader, ObjectStore};
+pub use object_store::{ObjectInfo, ObjectReader, ObjectStore, VersionInfo};
 pub use open::{StoreUrl, open};
 pub use probe::probe_put_if_absent;
 pub use s3::{Checksums, S3Settings, S3Store};

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
-use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore};
+use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, VersionInfo};
 use crate::{Error, ObjectName, Operation};
 
 /// How to reach S3. What is not set comes from the SDK's own chain: environment, profile, instance metadata.
@@ -274,9 +274,87 @@ impl ObjectStore for S3Store {
             _ => Ok(()),
         }
     }
+
+    /// A bucket that was never versioned has one version, `null`, of every object. Servers that do not know the call,
+    /// and policies that forbid it, tell nothing.
+    async fn versions(&self, prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error> {
+        let (mut key_marker, mut version_marker) = (None, None);
+        let mut found = Vec::new();
+        loop {
+            let request = self.client.list_object_versions().bucket(&self.bucket);
+            let request = request.prefix(format!("{}{prefix}", self.prefix));
+            let request = request.set_key_marker(key_marker).set_version_id_marker(version_marker);
+            let page = match request.send().await {
+                Ok(page) => page,
+                Err(error) if matches!(status(&error), Some(403 | 405 | 501)) => {
+                    tracing::warn!(store = %self.url, "the store does not tell the history of its objects");
+                    return Ok(None);
+                }
+                Err(error) => return Err(self.error(Operation::List, prefix, error)),
+            };
+            found.extend(page.versions().iter().filter_map(|version| {
+                let len = version.size().and_then(|len| u64::try_from(len).ok()).unwrap_or(0);
+                self.version(version.key()?, version.version_id()?, version.last_modified(), Some(len))
+            }));
+            found.extend(page.delete_markers().iter().filter_map(|marker| {
+                self.version(marker.key()?, marker.version_id()?, marker.last_modified(), None)
+            }));
+            if page.is_truncated() != Some(true) {
+                break;
+            }
+            key_marker = page.next_key_marker().map(str::to_owned);
+            version_marker = page.next_version_id_marker().map(str::to_owned);
+        }
+        // Each of the two lists is in this order already, and the sort keeps it.
+        found.sort_by(|one: &VersionInfo, other| {
+            one.name.as_str().cmp(other.name.as_str()).then_with(|| other.modified.cmp(&one.modified))
+        });
+        Ok(Some(found))
+    }
+
+    async fn get_version(&self, name: &ObjectName, version: &str) -> Result<ObjectReader, Error> {
+        let request = self.client.get_object().bucket(&self.bucket).key(self.key(name)).version_id(version);
+        let output = request.send().await.map_err(|error| match status(&error) {
+            Some(404) => self.not_found(name),
+            _ => self.error(Operation::Get, name, error),
+        })?;
+        Ok(ObjectReader {
+            name: name.clone(),
+            store: self.url(),
+            len: output.content_length().and_then(|len| u64::try_from(len).ok()).unwrap_or(0),
+            etag: output.e_tag().map(str::to_owned),
+            body: self.body(name, output.body),
+        })
+    }
+
+    async fn delete_version(&self, name: &ObjectName, version: &str) -> Result<(), Error> {
+        let request =
+            self.client.delete_object().bucket(&self.bucket).key(self.key(name)).version_id(version);
+        match request.send().await {
+            Err(error) if status(&error) != Some(404) => Err(self.error(Operation::Delete, name, error)),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl S3Store {
+    fn version(
+        &self,
+        key: &str,
+        version: &str,
+        modified: Option<&DateTime>,
+        len: Option<u64>,
+    ) -> Option<VersionInfo> {
+        let name = ObjectName::new(key.strip_prefix(&self.prefix)?).ok()?;
+        Some(VersionInfo {
+            name,
+            version: version.to_owned(),
+            is_delete_marker: len.is_none(),
+            len: len.unwrap_or(0),
+            modified: modified.map_or(SystemTime::UNIX_EPOCH, system_time),
+        })
+    }
+
     /// A listed object; one whose name Lethe could not have written is somebody else's and is passed over.
     fn listed(&self, object: &aws_sdk_s3::types::Object) -> Option<ObjectInfo> {
         let name = ObjectName::new(object.key()?.strip_prefix(&self.prefix)?).ok()?;

@@ -91,6 +91,9 @@ fn show_plan(plan: &Plan, output: &Output) {
     if !filtered.is_empty() {
         output.say(format!("  rows of erased people may be in: {}", filtered.join(", ")));
     }
+    for incident in &plan.incidents {
+        output.say(format!("  INCIDENT in the ledger: {incident}"));
+    }
     if plan.anonymised > 0 {
         output.say(format!(
             "  {} people are anonymised: their rows come back overwritten",

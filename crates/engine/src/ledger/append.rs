@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use lethe_format::ids::{Digest, SnapshotId};
 use lethe_format::layout;
 use lethe_format::ledger::{
-    Body, BodyId, BodyRef, Drained, Head, Header, Keys, Kind, Seq, SubjectRef, VERSION,
+    Body, BodyId, BodyRef, Drained, Expiry, Head, Header, Keys, Kind, Seq, SubjectRef, VERSION,
 };
 use lethe_store::{ObjectName, ObjectStore};
 
@@ -27,7 +27,7 @@ pub struct NewEntry {
     pub snapshot: Option<SnapshotId>,
     /// See [`Header::settled`].
     pub settled: bool,
-    pub expires: Vec<Seq>,
+    pub expiry: Option<Expiry>,
     pub drained: Option<Drained>,
     /// Given where a crashed attempt may be repeated: an entry with this nonce is not written twice.
     pub nonce: Option<BodyId>,
@@ -43,7 +43,7 @@ impl NewEntry {
             request: None,
             snapshot: None,
             settled: false,
-            expires: Vec::new(),
+            expiry: None,
             drained: None,
             nonce: None,
         }
@@ -109,7 +109,7 @@ pub async fn append(
             request,
             snapshot: entry.snapshot.clone(),
             settled: entry.settled,
-            expires: entry.expires.clone(),
+            expiry: entry.expiry.clone(),
             drained: entry.drained.clone(),
             nonce,
         };
@@ -167,7 +167,7 @@ pub(crate) async fn write_genesis(
         request: None,
         snapshot: None,
         settled: false,
-        expires: Vec::new(),
+        expiry: None,
         drained: None,
         nonce: BodyId::from_bytes(rand::random()),
     };

@@ -3,6 +3,7 @@
 mod append;
 mod freshness;
 mod last_seen;
+mod listing;
 mod read;
 
 pub(crate) use append::write_genesis;

@@ -1,18 +1,18 @@
 //! Reading: every entry, every link of the chain, every body. What does not verify stops whatever wanted to read it.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
-use lethe_format::ids::{Digest, SnapshotId};
-use lethe_format::layout::{self, LedgerObject};
+use lethe_format::ids::Digest;
+use lethe_format::layout;
 use lethe_format::ledger::{Body, BodyId, Head, Header, Keys, Seq, SourceId};
+use lethe_format::manifest::Manifest;
 use lethe_rules::closure::Tombstones;
-use lethe_rules::ledger::{Entry, Standing, standing};
+use lethe_rules::ledger::{Entry, Standing, StoredSnapshot, expired, needed_by, standing};
 use lethe_store::ObjectStore;
 
 use super::LastSeen;
+use super::listing::Listing;
 use crate::{Error, Repository, age_file, objects};
 
 /// Entries fetched at a time.
@@ -41,11 +41,6 @@ impl Chain {
         Some(Head { seq: seq as Seq, hash: self.hashes.get(seq).copied()? })
     }
 
-    /// Entries that a later one of kind `expired` names.
-    fn expired(&self) -> BTreeSet<Seq> {
-        self.headers.iter().flat_map(|header| header.expires.iter().copied()).collect()
-    }
-
     /// Adds the next header if it continues the chain.
     pub(super) fn push(&mut self, bytes: &Bytes) -> Result<(), Error> {
         let seq = self.headers.len() as Seq;
@@ -69,51 +64,29 @@ impl Chain {
 
 /// Reads and verifies all headers. `repository` must be the one that genesis names.
 pub(super) async fn header_chain(store: &dyn ObjectStore, repository: Option<&str>) -> Result<Chain, Error> {
-    let seqs = header_numbers(store).await?;
+    Ok(listed_chain(store, repository).await?.0)
+}
+
+async fn listed_chain(store: &dyn ObjectStore, repository: Option<&str>) -> Result<(Chain, Listing), Error> {
+    let listing = Listing::read(store).await?;
     let mut chain = Chain::default();
-    let mut headers = futures_util::stream::iter(seqs)
-        .map(|seq| async move { objects::get(store, &layout::ledger_header(seq), 1 << 20).await })
-        .buffered(PARALLEL);
+    let fetch = |seq| {
+        let (listing, name) = (&listing, layout::ledger_header(seq));
+        async move {
+            let bytes = listing.get(store, &name, 1 << 20).await?;
+            bytes.ok_or_else(|| Error::ledger(seq, format!("entry {seq} is gone")))
+        }
+    };
+    let mut headers = futures_util::stream::iter(listing.numbers()?).map(fetch).buffered(PARALLEL);
     while let Some(bytes) = headers.next().await {
         chain.push(&bytes?)?;
     }
+    drop(headers);
     let named = chain.headers.first().and_then(|genesis| genesis.repository.as_deref());
     if repository.is_some() && named != repository {
         return Err(Error::ledger(0, "it belongs to another repository"));
     }
-    Ok(chain)
-}
-
-/// The numbers of the headers that are there: 0 to n without a gap, at least genesis.
-async fn header_numbers(store: &dyn ObjectStore) -> Result<Vec<Seq>, Error> {
-    let mut seqs = BTreeSet::new();
-    let mut bodies = BTreeSet::new();
-    let mut objects = store.list(layout::LEDGER).await?;
-    while let Some(info) = objects.try_next().await? {
-        match layout::ledger_object(info.name.as_str()) {
-            LedgerObject::Header(seq) => {
-                seqs.insert(seq);
-            }
-            LedgerObject::Body(seq) => {
-                bodies.insert(seq);
-            }
-            LedgerObject::Foreign => {
-                tracing::warn!(object = %info.name, "an object beside the ledger is none of it")
-            }
-        }
-    }
-    if seqs.is_empty() {
-        return Err(Error::ledger(None, "it is not there"));
-    }
-    for (expected, seq) in seqs.iter().enumerate() {
-        if *seq != expected as Seq {
-            return Err(Error::ledger(
-                expected as Seq,
-                format!("entry {expected} is missing, though entry {seq} is there"),
-            ));
-        }
-    }
-    Ok(seqs.into_iter().collect())
+    Ok((chain, listing))
 }
 
 /// The head of the chain of headers; no decryption key is needed.
@@ -131,6 +104,7 @@ pub async fn headers(repository: &Repository) -> Result<Vec<Header>, Error> {
 pub struct VerifiedLedger {
     entries: Vec<Entry>,
     hashes: Vec<Digest>,
+    incidents: Vec<String>,
 }
 
 /// Reads and verifies everything.
@@ -139,13 +113,12 @@ pub struct VerifiedLedger {
 /// [`Error::Ledger`] with the entry and what is wrong with it.
 pub async fn read_verified(repository: &Repository) -> Result<VerifiedLedger, Error> {
     let store = repository.store().as_ref();
-    let chain = header_chain(store, Some(repository.id())).await?;
-    let expired = chain.expired();
-    let expired = &expired;
+    let (chain, listing) = listed_chain(store, Some(repository.id())).await?;
+    let (expired, listed) = (&expired(&chain.headers), &listing);
     let entries: Vec<Entry> = futures_util::stream::iter(chain.headers)
         .map(|header| async move {
             let keys = match &header.body {
-                Some(_) => body(repository, &header, expired.contains(&header.seq)).await?,
+                Some(_) => body(repository, listed, &header, expired.contains(&header.seq)).await?,
                 None => None,
             };
             Ok::<_, Error>(Entry { header, keys })
@@ -153,7 +126,7 @@ pub async fn read_verified(repository: &Repository) -> Result<VerifiedLedger, Er
         .buffered(PARALLEL)
         .try_collect()
         .await?;
-    Ok(VerifiedLedger { entries, hashes: chain.hashes })
+    Ok(VerifiedLedger { entries, hashes: chain.hashes, incidents: listing.incidents })
 }
 
 /// Reads and verifies everything, and refuses a ledger that lacks what this host has seen of it.
@@ -167,12 +140,17 @@ pub async fn read_trusted(repository: &Repository, last_seen: &LastSeen) -> Resu
 
 /// The keys of an entry; none if it has expired and its body is gone. An expired entry whose body is still there counts
 /// like any other: whoever let it expire may have found a snapshot that needs it.
-async fn body(repository: &Repository, header: &Header, expired: bool) -> Result<Option<Keys>, Error> {
+async fn body(
+    repository: &Repository,
+    listing: &Listing,
+    header: &Header,
+    expired: bool,
+) -> Result<Option<Keys>, Error> {
     let seq = header.seq;
     let problem = |text: &str| Error::ledger(seq, format!("entry {seq}: {text}"));
     let reference = header.body.ok_or_else(|| problem("it has no body"))?;
     let name = layout::ledger_body(seq, &reference.id);
-    let sealed = objects::get_if_there(repository.store().as_ref(), &name, objects::DOCUMENT_LIMIT).await?;
+    let sealed = listing.get(repository.store().as_ref(), &name, objects::DOCUMENT_LIMIT).await?;
     let sealed = match sealed {
         Some(sealed) => sealed,
         None if expired => return Ok(None),
@@ -210,6 +188,12 @@ impl VerifiedLedger {
         &self.entries
     }
 
+    /// What somebody has done to the ledger and could be undone: for the person who has to find out who it was.
+    #[must_use]
+    pub fn incidents(&self) -> &[String] {
+        &self.incidents
+    }
+
     /// True if the ledger still has, at its place, an entry that somebody has seen.
     #[must_use]
     pub fn contains(&self, head: &Head) -> bool {
@@ -244,23 +228,30 @@ impl VerifiedLedger {
         self.entries.iter().any(|entry| entry.header.seq > seq && entry.header.kind.has_keys())
     }
 
-    /// Refuses a ledger that is older than a snapshot, or that has forgotten people whom the snapshot may hold. `head` is
-    /// the one in the snapshot's manifest.
-    pub fn check_for(&self, snapshot: &SnapshotId, head: &Head) -> Result<(), Error> {
-        let seq = head.seq;
+    /// Refuses a ledger that is older than a snapshot, or that has forgotten people whom the snapshot may hold.
+    pub fn check_for(&self, manifest: &Manifest) -> Result<(), Error> {
+        let stored = StoredSnapshot { id: manifest.snapshot.clone(), ledger: manifest.ledger_window() };
+        self.check_for_stored(&stored, &manifest.ledger_head)
+    }
+
+    /// The same for a snapshot of which only this is known; `head` is the one before its view was opened.
+    pub fn check_for_stored(&self, snapshot: &StoredSnapshot, head: &Head) -> Result<(), Error> {
+        let (id, seq) = (&snapshot.id, head.seq);
         if !self.contains(head) {
             let problem = format!(
-                "it lacks entry {seq}, which snapshot {snapshot} was taken after: it was rolled back or replaced"
+                "it lacks entry {seq}, which snapshot {id} was taken after: it was rolled back or replaced"
             );
             return Err(Error::ledger(seq, problem));
         }
-        let forgotten = |entry: &&Entry| entry.header.body.is_some() && entry.keys.is_none();
-        let later = self.entries.iter().filter(|entry| entry.header.seq > seq);
-        match later.filter(forgotten).map(|entry| entry.header.seq).next() {
+        let headers: Vec<Header> = self.entries.iter().map(|entry| entry.header.clone()).collect();
+        let forgotten =
+            self.entries.iter().filter(|entry| entry.header.body.is_some() && entry.keys.is_none());
+        let mut forgotten = forgotten.map(|entry| entry.header.seq);
+        match forgotten.find(|entry| needed_by(&headers, snapshot, *entry)) {
             None => Ok(()),
             Some(expired) => {
                 let problem =
-                    format!("entry {expired} has expired, and snapshot {snapshot} may still hold its people");
+                    format!("entry {expired} has expired, and snapshot {id} may still hold its people");
                 Err(Error::ledger(expired, problem))
             }
         }

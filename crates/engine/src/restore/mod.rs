@@ -164,7 +164,7 @@ pub async fn prepare(
     options.freshness.check(&ledger, Timestamp::now())?;
     let id = select::choose(repository, &options.snapshot).await?;
     let manifest = select::load_manifest(repository, &id).await?;
-    ledger.check_for(&manifest.snapshot, &manifest.ledger_head)?;
+    ledger.check_for(&manifest)?;
     progress.stage("preflight", 0);
     let archive = fetch::schema(repository, &manifest).await?;
     let server = Server::connect(target, Purpose::Restore).await?;
@@ -284,7 +284,7 @@ impl Prepared {
             return Err(Error::ledger(planned.seq, "an entry that this restore was planned by is gone"));
         }
         self.options.freshness.check(&ledger, Timestamp::now())?;
-        ledger.check_for(&self.manifest.snapshot, &self.manifest.ledger_head)?;
+        ledger.check_for(&self.manifest)?;
         Ok(ledger)
     }
 

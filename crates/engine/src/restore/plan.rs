@@ -28,6 +28,8 @@ pub struct Plan {
     pub inactive: u64,
     /// In the order in which they are loaded: the largest first.
     pub tables: Vec<PlannedTable>,
+    /// What somebody has done to the ledger; restoring goes on by what was written first.
+    pub incidents: Vec<String>,
     /// Large objects belong to nobody that a foreign key could name: they come back whole.
     pub large_objects: usize,
     #[serde(skip)]
@@ -103,6 +105,7 @@ pub(super) async fn make(
         anonymised: count(&standing.anonymised),
         inactive: newly_inactive.as_ref().map_or(0, |(_, keys)| keys.len()),
         tables,
+        incidents: ledger.incidents().to_vec(),
         large_objects: manifest.large_objects.objects.len(),
         filters: Arc::new(filters),
         newly_inactive,

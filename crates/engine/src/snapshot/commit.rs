@@ -6,6 +6,7 @@ use bytes::Bytes;
 use lethe_format::ids::{Digest, SnapshotId};
 use lethe_format::layout;
 use lethe_format::manifest::{Chunk, ChunkIndex, Manifest, StoredObject, VERSION};
+use lethe_rules::ledger::StoredSnapshot;
 use lethe_store::ObjectName;
 
 use crate::{Error, Repository, objects, prune};
@@ -29,7 +30,7 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
     let index = ChunkIndex {
         version: VERSION,
         snapshot: manifest.snapshot.clone(),
-        ledger_seq: manifest.ledger_head.seq,
+        ledger: manifest.ledger_window(),
         chunks,
     };
     let index =
@@ -44,7 +45,8 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
     let sealed = objects::off_runtime(move || objects::seal(&recipients, &json, 3)).await?;
     let name = ObjectName::new(layout::manifest(&manifest.snapshot))?;
     repository.store().put_if_absent(&name, Bytes::from(sealed)).await?;
-    let Err(error) = prune::check_nothing_expired_after(repository, manifest.ledger_head.seq).await else {
+    let stored = StoredSnapshot { id: manifest.snapshot.clone(), ledger: manifest.ledger_window() };
+    let Err(error) = prune::check_still_needed_is_kept(repository, &stored).await else {
         return Ok(());
     };
     // Without the right to delete it stays, and a restore refuses it.

@@ -70,6 +70,7 @@ pub async fn take(
     let ledger_head = ledger::head(repository).await?;
     let view = ExportedSnapshot::open(source).await?;
     let info = ServerInfo::read(view.leader()).await?;
+    let ledger_seq_after = ledger::head(repository).await?.seq;
     refuse_unfinished_restore(view.leader()).await?;
     let catalog = catalog::read(view.leader()).await?;
     let capture = capture_state(view.leader()).await?;
@@ -118,6 +119,7 @@ pub async fn take(
             collation_version: info.collation_version,
         },
         ledger_head,
+        ledger_seq_after,
         capture,
         schema,
         tables: data,

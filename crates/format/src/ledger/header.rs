@@ -38,14 +38,27 @@ pub struct Header {
     /// them, unless their id was given to somebody else. False where the entry was written ahead of the deletion.
     #[serde(default, skip_serializing_if = "is_false")]
     pub settled: bool,
-    /// The entries whose bodies are removed, for `expired` alone: no stored snapshot can hold their people.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expires: Vec<Seq>,
+    /// The entries whose bodies are removed, for `expired` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Expiry>,
     /// How far the capture in the source database was drained, for `heartbeat` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drained: Option<Drained>,
     /// 128 random bits: tells a writer whose answer was lost whether the entry is its own.
     pub nonce: BodyId,
+}
+
+/// Entries whose people no snapshot holds. A snapshot that may hold them after all, since it was being taken when this
+/// was decided, must not be finished or restored.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expiry {
+    pub entries: Vec<Seq>,
+    /// Snapshots that were begun at this head or later were begun after the people were seen to be gone; of those
+    /// entries that were written ahead of the deletion, nothing else tells.
+    pub gone_since: Seq,
+    /// Older snapshots that somebody has looked into.
+    pub checked: Vec<SnapshotId>,
 }
 
 /// At this time the outbox of this database was seen empty: every deletion committed before is on the ledger.
@@ -78,10 +91,14 @@ impl Header {
         if header.kind.has_keys() && (header.body.is_none() || header.subject.is_none()) {
             return Err(Error::malformed(HEADER, "an entry of this kind needs a subject and a body"));
         }
-        if header.kind != Kind::Expired && !header.expires.is_empty() {
-            return Err(Error::malformed(HEADER, "only an entry of kind expired may let others expire"));
+        if (header.kind == Kind::Expired) != header.expiry.is_some() {
+            return Err(Error::malformed(
+                HEADER,
+                "an entry of kind expired, and only such a one, lets others expire",
+            ));
         }
-        if header.expires.iter().any(|seq| *seq >= header.seq) {
+        let mut named = header.expiry.iter().flat_map(|expiry| &expiry.entries);
+        if named.any(|seq| *seq >= header.seq) {
             return Err(Error::malformed(HEADER, "it lets an entry expire that comes after it"));
         }
         Ok(header)

@@ -17,7 +17,7 @@ use crate::catalog::QualifiedName;
 use crate::ids::Digest;
 
 pub use body::{Body, Keys};
-pub use header::{Drained, Header};
+pub use header::{Drained, Expiry, Header};
 
 /// The number of an entry, from 0 (genesis) without gaps.
 pub type Seq = u64;

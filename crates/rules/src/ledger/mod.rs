@@ -5,6 +5,6 @@ mod key_union;
 mod personal;
 mod standing;
 
-pub use expiry::{Evidence, ExpiryPlan, plan_expiry};
+pub use expiry::{Evidence, ExpiryPlan, StoredSnapshot, expired, needed_by, plan_expiry};
 pub use personal::looks_personal;
 pub use standing::{Entry, Standing, standing, unrevoked};

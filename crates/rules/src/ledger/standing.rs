@@ -123,7 +123,7 @@ mod tests {
             request: None,
             snapshot: None,
             settled,
-            expires: Vec::new(),
+            expiry: None,
             drained: None,
             nonce: BodyId::from_bytes([0; 16]),
         };

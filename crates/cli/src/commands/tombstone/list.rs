@@ -1,10 +1,9 @@
 //! `lethe tombstone list`: numbers, kinds, subjects and counts, never a key.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use lethe_engine::{ledger, prune};
 use lethe_format::ledger::Seq;
+use lethe_rules::ledger::expired;
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -16,12 +15,12 @@ pub(super) async fn list(settings: &Settings, output: &Output) -> Result<(), Fai
     let headers = ledger::headers(&repository).await?;
     // Which snapshots are older than an entry can be told only with the naming key.
     let snapshots: Option<Vec<Seq>> = if repository.has_naming_key() {
-        let heads = prune::snapshot_ledger_heads(&repository).await?;
-        Some(heads.into_iter().map(|(_, seq)| seq).collect())
+        let stored = prune::stored_snapshots(&repository).await?;
+        Some(stored.into_iter().map(|snapshot| snapshot.ledger.before).collect())
     } else {
         None
     };
-    let expired: BTreeSet<Seq> = headers.iter().flat_map(|header| header.expires.iter().copied()).collect();
+    let expired = expired(&headers);
     output.say(format!(
         "{:>8}  {:<20}  {:>5}  {:<11} {:>12}  {:<28}  needed by",
         "entry", "at", "age", "kind", "keys", "subject"

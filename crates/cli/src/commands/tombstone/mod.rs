@@ -44,9 +44,15 @@ async fn verify(settings: &Settings, output: &Output) -> Result<(), Failure> {
         head.seq,
         head.hash
     ));
-    output
-        .summary("tombstone", &json!({"entries": verified.entries().len(), "erased": erased, "head": head}));
-    Ok(())
+    output.summary(
+        "tombstone",
+        &json!({"entries": verified.entries().len(), "erased": erased, "head": head, "incidents": verified.incidents()}),
+    );
+    match verified.incidents() {
+        [] => Ok(()),
+        incidents => Err(Failure::ledger(format!("somebody tampers with the ledger: {}", incidents.join("; ")))
+            .hint("find out who may delete or replace objects in the store; restores go on by what was written first")),
+    }
 }
 
 async fn heartbeat(settings: &Settings, output: &Output) -> Result<(), Failure> {
