@@ -145,6 +145,7 @@ impl World {
             anonymise: Anonymise::default(),
             freshness: Freshness::default(),
             max_capture_lag: Duration::from_secs(900),
+            request: None,
             acknowledged: Vec::new(),
             subjects: Vec::new(),
         }

@@ -1,4 +1,9 @@
 //! `LETHE_SEED=n` replays one world, `LETHE_STEPS=n` takes as many steps in all as are wanted.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what was seen, and the seed that replays a failure"
+)]
 
 use lethe_tests::simulation::{Seen, Simulation};
 

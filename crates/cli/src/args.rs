@@ -259,6 +259,9 @@ pub(crate) struct Restore {
     /// Act as this role, which then owns everything
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
+    /// The reference of the instruction to restore; only its keyed hash is stored, in the cut-over entry
+    #[arg(long, value_name = "REF")]
+    pub(crate) request: Option<String>,
     /// Answer for an objection that is a matter of judgement: capture_lag
     #[arg(long, value_name = "CODE")]
     pub(crate) acknowledge: Vec<Acknowledged>,

@@ -30,6 +30,7 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
         },
         max_capture_lag: settings.max_capture_lag()?,
         subjects: settings.subjects()?,
+        request: args.request,
         acknowledged: args.acknowledge.iter().map(|Acknowledged::CaptureLag| Code::CaptureLag).collect(),
     };
     let repository = settings.open_repository().await?;

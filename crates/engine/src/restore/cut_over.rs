@@ -25,8 +25,11 @@ pub(super) async fn cut_over(
         if !prepared.follow_ledger().await? {
             return Ok(None);
         }
-        let entry =
-            NewEntry { snapshot: Some(prepared.manifest.snapshot.clone()), ..NewEntry::of(Kind::CutOver) };
+        let entry = NewEntry {
+            snapshot: Some(prepared.manifest.snapshot.clone()),
+            request: prepared.options.request.clone(),
+            ..NewEntry::of(Kind::CutOver)
+        };
         let head = prepared.ledger.head();
         let (repository, last_seen) = (&prepared.repository, &prepared.last_seen);
         if let Some(head) = append(repository, last_seen, entry, Some(head), Timestamp::now()).await? {

@@ -69,6 +69,8 @@ pub struct RestoreOptions {
     pub freshness: Freshness,
     /// How long a deletion may have waited in the source's outbox when the snapshot was taken.
     pub max_capture_lag: Duration,
+    /// The reference of the instruction; its keyed hash stands in the cut-over entry.
+    pub request: Option<String>,
     /// Objections that somebody has answered for.
     pub acknowledged: Vec<Code>,
     /// The subjects of the settings: ids of theirs are never given out again.
