@@ -8,6 +8,7 @@
 
 pub mod compare;
 pub mod generator;
+pub mod intercepted_store;
 pub mod memory_store;
 pub mod oracle;
 pub mod search;

@@ -1,15 +1,19 @@
 //! An erasure that arrives at any stage of a restore is honoured before anybody can connect.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use lethe_engine::Repository;
 use lethe_engine::ledger::{self, LastSeen, NewEntry};
 use lethe_engine::progress::Progress;
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ledger::{Keys, Kind, SubjectRef};
+use lethe_store::DirectoryStore;
 use lethe_testkit::pg::{PgServer, Shutdown, bin_dirs};
 use lethe_tests::compare::{assert_same_rows, assert_same_schema, sequences};
+use lethe_tests::intercepted_store::InterceptedStore;
 use lethe_tests::oracle;
 use lethe_tests::search::hits;
 use lethe_tests::world::World;
@@ -140,4 +144,36 @@ async fn a_restore_that_goes_on_honours_what_came_in_between_and_what_was_revoke
     oracle::delete(&world.server, "source", "oracle", delete).expect("the server deletes them");
     assert_same_rows((&world.server, "oracle"), (&world.server, "restored"));
     assert_same_schema((&world.server, "source"), (&world.server, "restored"));
+}
+
+/// Between the last look at the ledger and the cut-over's entry there is time for one more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_that_takes_the_cut_overs_place_is_honoured() {
+    let mut world = World::new().await;
+    let folder = world.folder.path().join("intercepted");
+    let store = InterceptedStore::new(Arc::new(DirectoryStore::open(folder).expect("a store")));
+    world.repository = World::repository(Arc::new(store.clone())).await;
+    world.server.sql("source", CLINIC);
+    world.snapshot().await.expect("snapshot");
+    world.server.create_database("restored");
+    let first = AtomicBool::new(true);
+    let (armed, repository, last_seen) = (store.clone(), world.repository.clone(), world.last_seen());
+    let progress = Progress::observed(Box::new(move |stage| {
+        if stage == "cut over" {
+            let (repository, last_seen) = (repository.clone(), last_seen.clone());
+            // Only the first time: the second cut-over is let through.
+            let erase = async move { erase(&repository, &last_seen, 42).await };
+            if first.swap(false, Ordering::SeqCst) {
+                armed.before_next(Box::new(move || erase.boxed()));
+            }
+        }
+    }));
+    let report = world
+        .restore_observed(&world.server, "restored", World::options(), &progress)
+        .await
+        .expect("restored");
+    assert!(!store.is_waiting(), "it was erased");
+    assert_eq!(world.server.sql("restored", "SELECT count(*) FROM patient WHERE id IN (42, 43)"), "1");
+    assert!(report.rows.late_removed > 0, "{:?}", report.rows);
+    assert_eq!(report.ledger_head.seq, 2, "genesis, erased, cut over");
 }
