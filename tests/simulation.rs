@@ -93,6 +93,10 @@ pub struct Simulation {
     promised: BTreeSet<u64>,
     /// Erasures whose writer crashed, or that wait in the outbox: both outcomes are right.
     uncertain: BTreeSet<u64>,
+    /// Everybody whom the last reader of the ledger would have filtered.
+    filtered: BTreeSet<u64>,
+    /// Everybody who was revoked, or whose entries have expired.
+    let_go: BTreeSet<u64>,
     /// Ids that were given to somebody else by mistake.
     reused: BTreeSet<u64>,
     begun: Vec<Snapshot>,
@@ -136,6 +140,8 @@ impl Simulation {
             outbox: Vec::new(),
             promised: BTreeSet::new(),
             uncertain: BTreeSet::new(),
+            filtered: BTreeSet::new(),
+            let_go: BTreeSet::new(),
             reused: BTreeSet::new(),
             begun: Vec::new(),
             snapshots: BTreeMap::new(),
@@ -177,8 +183,8 @@ impl Simulation {
             70..80 => self.cut_over().await,
             80..88 => self.drop_snapshot().await,
             88..96 => self.prune(&mut || false).await,
-            96..98 => self.revoke().await,
-            98 => self.reuse(),
+            96 => self.revoke().await,
+            97..99 => self.reuse(),
             _ => self.heartbeat().await,
         }
         self.store.heal();
@@ -236,7 +242,10 @@ impl Simulation {
     fn note<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &result {
             assert!(
-                matches!(error, Error::Store(_) | Error::ForgottenMeanwhile { .. }),
+                matches!(
+                    error,
+                    Error::Store(_) | Error::LedgerUnreadable { .. } | Error::ForgottenMeanwhile { .. }
+                ),
                 "an error that no fault explains: {error:?}"
             );
             self.seen.crashes += 1;
@@ -368,7 +377,14 @@ impl Simulation {
 
     async fn trusted(&mut self) -> Result<VerifiedLedger, Error> {
         let ledger = ledger::read_trusted(&self.repository, &self.last_seen).await;
-        self.note(ledger)
+        let ledger = self.note(ledger)?;
+        // Whoever was filtered once is filtered for ever, but for those who were revoked or expired.
+        let erased = ids(&ledger.standing(0).erased);
+        let lost: Vec<&u64> =
+            self.filtered.iter().filter(|id| !erased.contains(*id) && !self.let_go.contains(*id)).collect();
+        assert!(lost.is_empty(), "the filter has forgotten {lost:?}");
+        self.filtered = erased;
+        Ok(ledger)
     }
 
     async fn plan_restore(&mut self) {
@@ -493,6 +509,13 @@ impl Simulation {
             }
         }
         self.seen.expired += expiry.expire.len() as u64;
+        let going = expiry.expire.iter().chain(&expiry.remove);
+        let keys = going.filter_map(|seq| ledger.entries().get(*seq as usize)?.keys.as_ref());
+        for keys in keys {
+            if let Keys::Integers(set) = keys {
+                self.let_go.extend(set.iter());
+            }
+        }
         let plan = PrunePlan { snapshots: stored.len(), ledger: expiry };
         let done = prune::carry_out(&self.repository, &plan, &self.last_seen, self.now).await;
         let _ = self.note(done);
@@ -504,6 +527,7 @@ impl Simulation {
         let Some(id) = wrongly.first().copied() else { return };
         self.uncertain.insert(id);
         self.promised.remove(&id);
+        self.let_go.insert(id);
         // From here on either outcome is right until the row is deleted: the writer may crash.
         let _ = self.append(Kind::Revoked, id, false, None).await;
     }
@@ -511,7 +535,7 @@ impl Simulation {
     /// An id that was erased is given to somebody else, against all rules.
     fn reuse(&mut self) {
         let free: Vec<u64> = self.promised.difference(&self.present).copied().collect();
-        if free.is_empty() || !self.random.random_bool(0.3) {
+        if free.is_empty() {
             return;
         }
         let id = free[self.random.random_range(0..free.len())];

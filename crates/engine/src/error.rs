@@ -49,6 +49,11 @@ pub enum Error {
         seq: Option<Seq>,
         problem: String,
     },
+    #[error("the ledger cannot be read in full")]
+    LedgerUnreadable {
+        #[source]
+        cause: lethe_store::Error,
+    },
     #[error("the ledger is stale: its newest entry, {seq}, is {} old and at most {} is allowed", minutes(*.age), minutes(*.max_age))]
     StaleLedger { seq: Seq, age: Duration, max_age: Duration },
     #[error("{object} is damaged: {problem}")]
@@ -110,7 +115,9 @@ impl Error {
         match self {
             Self::Usage(_) => ExitCode::Usage,
             Self::Refused(_) => ExitCode::Refused,
-            Self::Ledger { .. } | Self::StaleLedger { .. } => ExitCode::Ledger,
+            Self::Ledger { .. } | Self::StaleLedger { .. } | Self::LedgerUnreadable { .. } => {
+                ExitCode::Ledger
+            }
             Self::Damaged { .. } | Self::Format { .. } | Self::Filter { .. } => ExitCode::Damaged,
             Self::Store(lethe_store::Error::NotFound { .. } | lethe_store::Error::WrongLength { .. }) => {
                 ExitCode::Damaged
@@ -136,6 +143,7 @@ impl Error {
             Self::Ledger { .. } => {
                 "nothing was written. Do not create a new ledger: it would forget who was erased. Find out who changed the store"
             }
+            Self::LedgerUnreadable { cause } => return cause.hint(),
             Self::StaleLedger { .. } => {
                 "is the store a stale copy, or does nobody write heartbeats? If their writer is down and you know the newest entry from elsewhere, state it: --known-head SEQ:HASH"
             }

@@ -95,6 +95,12 @@ fn show_plan(plan: &Plan, output: &Output) {
     for incident in &plan.incidents {
         output.say(format!("  INCIDENT in the ledger: {incident}"));
     }
+    if plan.written_ahead > 0 {
+        output.say(format!(
+            "  note: {} of them were put on the ledger before this snapshot was taken, ahead of their deletion; whatever has their ids in it is dropped",
+            count(plan.written_ahead)
+        ));
+    }
     if plan.anonymised > 0 {
         output.say(format!(
             "  {} people are anonymised: their rows come back overwritten",

@@ -110,8 +110,15 @@ pub struct VerifiedLedger {
 /// Reads and verifies everything.
 ///
 /// # Errors
-/// [`Error::Ledger`] with the entry and what is wrong with it.
+/// [`Error::Ledger`] with the entry and what is wrong with it, [`Error::LedgerUnreadable`] if the store does not answer.
 pub async fn read_verified(repository: &Repository) -> Result<VerifiedLedger, Error> {
+    read_all(repository).await.map_err(|error| match error {
+        Error::Store(cause) => Error::LedgerUnreadable { cause },
+        other => other,
+    })
+}
+
+async fn read_all(repository: &Repository) -> Result<VerifiedLedger, Error> {
     let store = repository.store().as_ref();
     let (chain, listing) = listed_chain(store, Some(repository.id())).await?;
     let (expired, listed) = (&expired(&chain.headers), &listing);

@@ -22,6 +22,8 @@ pub struct Plan {
     pub ledger_head: Head,
     /// Keys on the ledger that are erased and not revoked.
     pub tombstones: u64,
+    /// Of those, the ones that were put on the ledger before the snapshot was begun, ahead of their deletion.
+    pub written_ahead: u64,
     /// Keys on the ledger that are anonymised, neither erased nor revoked.
     pub anonymised: u64,
     /// People of this snapshot who were not seen for so long that they are anonymised, and are not on the ledger yet.
@@ -60,6 +62,7 @@ pub(super) async fn make(
 ) -> Result<Plan, Error> {
     let mut standing = ledger.standing(manifest.ledger_head.seq);
     let tombstones = count(&standing.erased) + count(&standing.gone);
+    tracing::info!(erased = tombstones, head = ledger.head().seq, hash = %ledger.head().hash, "filtering by");
     let former = former_keys(manifest, &standing.erased);
     standing.erased.extend(former);
     let mut closure = Closure::new(&manifest.catalog, &manifest.tables, &standing, &options.anonymise);
@@ -102,6 +105,7 @@ pub(super) async fn make(
         snapshot: manifest.snapshot.clone(),
         ledger_head: ledger.head(),
         tombstones,
+        written_ahead: standing.written_ahead,
         anonymised: count(&standing.anonymised),
         inactive: newly_inactive.as_ref().map_or(0, |(_, keys)| keys.len()),
         tables,

@@ -51,6 +51,10 @@ impl KeyUnion {
         self.tuples.extend(other.tuples);
     }
 
+    pub(super) fn len(&self) -> u64 {
+        self.integers.len() + self.tuples.len() as u64
+    }
+
     fn into_keys(self) -> impl Iterator<Item = Keys> {
         let sets = [Keys::Integers(self.integers), Keys::Tuples(self.tuples.into_iter().collect())];
         sets.into_iter().filter(|keys| !keys.is_empty())

@@ -24,6 +24,9 @@ pub struct Standing {
     /// These were gone from the database before the snapshot was taken: a row with such a key is somebody else, to
     /// whom the id was given again.
     pub gone: Vec<Tombstones>,
+    /// Of the erased keys, those that were written ahead of their deletion before the snapshot was begun: it may hold the
+    /// people, or somebody else with their ids, and nobody can tell the two apart.
+    pub written_ahead: u64,
 }
 
 /// Adds up the entries, in the order of the ledger, for a snapshot that was begun when entry `snapshot` was its head.
@@ -39,6 +42,8 @@ pub fn standing<'a>(entries: impl IntoIterator<Item = &'a Entry>, snapshot: Seq)
     let mut result = Standing::default();
     for (subject, mut keys) in subjects {
         keys.gone.remove_all(&keys.later);
+        keys.ahead.remove_all(&keys.later);
+        result.written_ahead += keys.ahead.len();
         keys.ahead.add_all(keys.later);
         keys.anonymised.remove_all(&keys.ahead);
         result.erased.extend(keys.ahead.into_tombstones(&subject));
@@ -154,6 +159,7 @@ mod tests {
         // A snapshot of entry 4: 3 was given out again and erased again, 2 was written ahead after it had been gone.
         let found = standing(&entries, 4);
         assert_eq!(numbers(&found.erased), [2, 3, 10, 30]);
+        assert_eq!(found.written_ahead, 2, "2 and 10");
         assert_eq!(numbers(&found.gone), [1]);
         assert_eq!(numbers(&found.anonymised), [20]);
         let oldest = standing(&entries, 0);
