@@ -5,6 +5,7 @@ use std::time::Duration;
 use lethe_engine::Error;
 use lethe_engine::capture::{self, Installed, RunOptions};
 use lethe_engine::ledger;
+use lethe_engine::restore::Wanted;
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ledger::{Keys, Kind, SubjectRef};
 use lethe_rules::objection::Code;
@@ -121,13 +122,21 @@ async fn every_way_of_deleting_is_captured_and_nothing_else() {
 async fn a_person_whose_key_changed_is_erased_under_all_keys() {
     let world = installed(PgServer::start(lethe_testkit::pg::bin_dir())).await;
     world.snapshot().await.expect("snapshot");
+    let first = world.newest_snapshot().await;
     world.server.sql("source", "UPDATE users SET id = 1010 WHERE id = 10; UPDATE users SET id = 2010 WHERE id = 1010; UPDATE users SET id = 1011 WHERE id = 11");
     assert_eq!(drain(&world).await, 0, "both live on");
+    world.snapshot().await.expect("snapshot");
     world.server.sql("source", "DELETE FROM users WHERE id = 2010");
     assert_eq!(drain(&world).await, 3);
     assert_eq!(on_the_ledger(&world, "users").await, ["10", "1010", "2010"]);
+    // The newer snapshot knows the person as 2010, and has noted what they were called before.
+    world.restore(&world.server, "newer").await.expect("restored");
+    let former = "SELECT format('SELECT string_agg(id::text, '','') FROM %s', oid::regclass) FROM pg_class WHERE relname ~ '^former_keys_' AND relkind = 'r' AND obj_description(oid) = 'former keys of public.users' \\gexec";
+    assert_eq!(world.server.sql("newer", former), "1011", "nothing is left of the erased person");
     // The old snapshot knows the person as 10.
-    world.restore(&world.server, "restored").await.expect("restored");
+    world.server.create_database("restored");
+    let options = lethe_engine::restore::RestoreOptions { snapshot: Wanted::Id(first), ..World::options() };
+    world.restore_with(&world.server, "restored", options).await.expect("restored");
     assert_eq!(
         world.server.sql(
             "restored",

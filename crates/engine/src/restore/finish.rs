@@ -1,10 +1,10 @@
-//! After the rows: indexes and keys in parallel, statistics, sequences, views; then what must not see the load happen.
+//! After the rows and their indexes: statistics, sequences, views; then what must not see the load happen.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use lethe_format::archive::ddl::{Statement, Step};
+use lethe_format::archive::ddl::Step;
 use lethe_format::catalog::TableKind;
 use tokio::sync::Mutex;
 
@@ -22,7 +22,6 @@ pub(super) async fn finish(
     statements: &Statements,
     progress: &Progress,
 ) -> Result<(), Error> {
-    build_indexes(prepared, target, statements, progress).await?;
     statements.run_in_order(target, Step::IndexAttach, "index", progress).await?;
     statements.run_in_order(target, Step::PostData, "finish", progress).await?;
     sequences::set(prepared, target).await?;
@@ -32,45 +31,6 @@ pub(super) async fn finish(
     for step in [Step::Trigger, Step::Late, Step::Acl, Step::EventTrigger] {
         statements.run_in_order(target, step, "finish", progress).await?;
     }
-    Ok(())
-}
-
-/// Indexes of the largest tables first, on all connections.
-async fn build_indexes(
-    prepared: &Prepared,
-    target: &Target,
-    statements: &Statements,
-    progress: &Progress,
-) -> Result<(), Error> {
-    let catalog = &prepared.manifest.catalog;
-    let sizes: BTreeMap<(&str, &str), u64> = prepared
-        .manifest
-        .tables
-        .iter()
-        .filter_map(|data| Some((catalog.table(data.table)?, data.plain_len())))
-        .map(|(table, len)| ((table.name.schema.as_str(), table.name.name.as_str()), len))
-        .collect();
-    let size = |statement: &Statement| {
-        let table = statement.table.as_ref();
-        table.and_then(|(schema, name)| sizes.get(&(schema.as_str(), name.as_str())).copied()).unwrap_or(0)
-    };
-    let mut due: Vec<&Statement> = statements.of(Step::Index).collect();
-    due.sort_by_key(|statement| std::cmp::Reverse(size(statement)));
-    progress.stage("index", due.len() as u64);
-    let queue = Arc::new(Mutex::new(VecDeque::from(due)));
-    let build = |_| {
-        let queue = queue.clone();
-        async move {
-            let server = target.worker().await?;
-            server.run("SET maintenance_work_mem = '256MB'", "prepare the session of", "the target").await?;
-            loop {
-                let Some(statement) = queue.lock().await.pop_front() else { return Ok::<_, Error>(()) };
-                statements.run(target, &server, statement).await?;
-                progress.advance(1);
-            }
-        }
-    };
-    try_join_all((0..prepared.options.jobs.max(1)).map(build)).await?;
     Ok(())
 }
 

@@ -1,25 +1,27 @@
 //! Loading: each chunk is one transaction, its surviving rows and the record that they are there.
 //!
 //! Every connection has one chunk on its way to the server and the next one being fetched and filtered. What is in
-//! memory is bounded in bytes, not in chunks.
+//! memory is bounded in bytes, not in chunks. As tables become whole, their indexes are built beside the load of others.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
+use lethe_format::archive::ddl::{Statement, Step};
 use lethe_format::catalog::Table;
-use lethe_format::copy_binary;
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{Chunk, CopyFormat, Manifest};
-use lethe_postgres::{CopyIn, Server, large_objects};
+use lethe_postgres::{CopyIn, Server};
 use lethe_rules::row_filter::Counts;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 
 use super::filter::ChunkFilter;
-use super::plan::rows;
+use super::schedule::{Next, OfTable, Schedule, Task};
+use super::statements::Statements;
 use super::target::{ChunkKey, Loaded, Target, UnloggedTable, record_chunk};
-use super::{Prepared, RestoreOptions};
+use super::{Prepared, large_objects};
 use crate::Error;
 use crate::progress::Progress;
 
@@ -37,6 +39,12 @@ struct Work {
     seed: [u8; 32],
 }
 
+impl OfTable for Work {
+    fn table(&self) -> Oid {
+        self.table.oid
+    }
+}
+
 #[derive(Debug)]
 struct TableTarget {
     oid: Oid,
@@ -45,26 +53,31 @@ struct TableTarget {
     format: CopyFormat,
 }
 
-/// Loads everything that is not loaded yet.
+/// Loads everything that is not loaded yet, and builds the indexes of each table as soon as it is whole.
 pub(super) async fn load(
     prepared: &Prepared,
     target: &Target,
+    statements: &Statements,
     progress: &Progress,
 ) -> Result<TableCounts, Error> {
     forget_lost_rows(prepared, target).await?;
     let mut done = target.restored_chunks().await?;
-    let queue = work(prepared, target, &done);
-    progress.stage("load", queue.iter().map(|work| work.chunk.plain_len).sum());
-    let queue = Arc::new(Mutex::new(queue));
-    let loader = Arc::new(Loader::new(prepared, progress));
-    let mut workers = JoinSet::new();
-    for _ in 0..prepared.options.jobs.max(1) {
-        workers.spawn(loader.clone().run(target.worker().await?, queue.clone()));
-    }
-    while let Some(worker) = workers.join_next().await {
-        done.extend(worker.map_err(|cause| Error::Worker(cause.to_string()))??);
-    }
-    load_large_objects(prepared, target).await?;
+    let work = work(prepared, target, &done);
+    progress.stage("load", work.iter().map(|work| work.chunk.plain_len).sum());
+    let jobs = prepared.options.jobs.max(1);
+    let indexes = indexes(prepared, statements);
+    let queue = Queue::new(Schedule::new(jobs, work, indexes));
+    let worker = Worker {
+        target,
+        statements,
+        filter: ChunkFilter::new(prepared),
+        memory: Memory::new(prepared),
+        queue: &queue,
+        progress,
+    };
+    let loaded = try_join_all((0..jobs).map(|_| worker.run())).await?;
+    done.extend(loaded.into_iter().flatten());
+    large_objects::load(prepared, target).await?;
     Ok(add_up(done))
 }
 
@@ -115,9 +128,9 @@ pub(super) fn reconcile(manifest: &Manifest, tables: &TableCounts) -> Result<(),
 }
 
 /// Chunks still to be loaded, those of the largest table first.
-fn work(prepared: &Prepared, target: &Target, done: &BTreeMap<ChunkKey, Loaded>) -> VecDeque<Work> {
+fn work(prepared: &Prepared, target: &Target, done: &BTreeMap<ChunkKey, Loaded>) -> Vec<Work> {
     let manifest = &prepared.manifest;
-    let mut queue = VecDeque::new();
+    let mut queue = Vec::new();
     for planned in &prepared.plan.tables {
         let data = manifest.tables.iter().find(|data| data.table == planned.oid);
         let Some((data, table)) = data.zip(manifest.catalog.table(planned.oid)) else { continue };
@@ -140,12 +153,91 @@ fn work(prepared: &Prepared, target: &Target, done: &BTreeMap<ChunkKey, Loaded>)
     queue
 }
 
-struct Loader {
-    filter: ChunkFilter,
-    memory: Arc<Semaphore>,
+/// Indexes and keys, with the table that must be whole before each is built; none for materialised views, which hold no
+/// rows yet. Those of the largest tables come first.
+fn indexes<'a>(prepared: &Prepared, statements: &'a Statements) -> Vec<(Option<Oid>, &'a Statement)> {
+    let manifest = &prepared.manifest;
+    let table_of = |statement: &Statement| {
+        let (schema, name) = statement.table.as_ref()?;
+        let named = |table: &&Table| table.name.schema == *schema && table.name.name == *name;
+        manifest.catalog.tables.iter().find(named).map(|table| table.oid)
+    };
+    let size = |table: Option<Oid>| {
+        let data = manifest.tables.iter().find(|data| Some(data.table) == table);
+        data.map_or(0, |data| data.plain_len())
+    };
+    let mut due: Vec<_> =
+        statements.of(Step::Index).map(|statement| (table_of(statement), statement)).collect();
+    due.sort_by_key(|(table, _)| std::cmp::Reverse(size(*table)));
+    due
+}
+
+/// The tasks that all connections share.
+struct Queue<'a> {
+    schedule: Mutex<Schedule<Work, &'a Statement>>,
+    changed: Notify,
+}
+
+impl<'a> Queue<'a> {
+    fn new(schedule: Schedule<Work, &'a Statement>) -> Self {
+        Self { schedule: Mutex::new(schedule), changed: Notify::new() }
+    }
+
+    /// The next task, after waiting for one if others may still make one possible.
+    async fn next(&self) -> Option<Task<Work, &'a Statement>> {
+        loop {
+            // Taken before looking, so that no change in between is missed.
+            let changed = self.changed.notified();
+            // A guard in the scrutinee would be held while waiting.
+            let next = self.schedule.lock().await.next();
+            match next {
+                Next::Task(task) => return Some(task),
+                Next::Done => return None,
+                Next::Wait => changed.await,
+            }
+        }
+    }
+
+    async fn update(&self, change: impl FnOnce(&mut Schedule<Work, &'a Statement>)) {
+        change(&mut *self.schedule.lock().await);
+        self.changed.notify_waiters();
+    }
+}
+
+/// Bytes of chunks in memory at once.
+#[derive(Clone)]
+struct Memory {
+    left: Arc<Semaphore>,
     /// Kilobytes in all.
     budget: u32,
-    progress: Progress,
+}
+
+impl Memory {
+    fn new(prepared: &Prepared) -> Self {
+        let memory = prepared.options.memory;
+        let budget =
+            u32::try_from((memory / 1024).max(1)).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32);
+        Self { left: Arc::new(Semaphore::new(budget as usize)), budget }
+    }
+
+    /// The stored bytes, the plain rows and the surviving rows may all be there at once. A chunk that is larger than the
+    /// whole budget gets all of it.
+    async fn reserve(&self, chunk: &Chunk) -> Result<OwnedSemaphorePermit, Error> {
+        let bytes = chunk.plain_len.saturating_mul(2).saturating_add(chunk.stored.len);
+        let kilobytes = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(self.budget);
+        let permit = self.left.clone().acquire_many_owned(kilobytes).await;
+        permit.map_err(|cause| Error::Worker(cause.to_string()))
+    }
+}
+
+/// One connection's work.
+struct Worker<'a> {
+    target: &'a Target,
+    statements: &'a Statements,
+    filter: ChunkFilter,
+    memory: Memory,
+    queue: &'a Queue<'a>,
+    progress: &'a Progress,
 }
 
 /// A chunk that may be sent.
@@ -156,53 +248,63 @@ struct Filtered {
     _memory: OwnedSemaphorePermit,
 }
 
-impl Loader {
-    fn new(prepared: &Prepared, progress: &Progress) -> Self {
-        let RestoreOptions { memory, .. } = prepared.options;
-        let budget =
-            u32::try_from((memory / 1024).max(1)).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32);
-        Self {
-            filter: ChunkFilter::new(prepared),
-            memory: Arc::new(Semaphore::new(budget as usize)),
-            budget,
-            progress: progress.clone(),
-        }
-    }
+/// A task that was begun: a chunk is fetched and filtered while the one before it is sent.
+enum Begun<'a> {
+    Chunk(JoinHandle<Result<Filtered, Error>>),
+    Index(&'a Statement),
+}
 
-    async fn run(
-        self: Arc<Self>,
-        server: Server,
-        queue: Arc<Mutex<VecDeque<Work>>>,
-    ) -> Result<Vec<(ChunkKey, Loaded)>, Error> {
+impl<'a> Worker<'a> {
+    async fn run(&self) -> Result<Vec<(ChunkKey, Loaded)>, Error> {
+        let server = self.target.worker().await?;
+        server.run("SET maintenance_work_mem = '256MB'", "prepare the session of", "the target").await?;
         let mut done = Vec::new();
-        let mut next = self.start_next(&queue).await;
-        while let Some(filtered) = next {
-            let filtered = filtered.await.map_err(|cause| Error::Worker(cause.to_string()))??;
-            next = self.start_next(&queue).await;
-            send(&server, &filtered).await?;
-            self.progress.advance(filtered.work.chunk.plain_len);
-            done.push((filtered.work.key, filtered.loaded));
+        let mut next = self.begin().await;
+        while let Some(begun) = next {
+            match begun {
+                Begun::Chunk(filtered) => {
+                    let filtered = filtered.await.map_err(|cause| Error::Worker(cause.to_string()))??;
+                    next = self.begin_chunk().await;
+                    send(&server, &filtered).await?;
+                    self.progress.advance(filtered.work.chunk.plain_len);
+                    let table = filtered.work.table.oid;
+                    self.queue.update(|schedule| schedule.loaded(&table)).await;
+                    done.push((filtered.work.key, filtered.loaded));
+                    if next.is_some() {
+                        continue;
+                    }
+                }
+                Begun::Index(statement) => {
+                    self.statements.run(self.target, &server, statement).await?;
+                    self.queue.update(Schedule::built).await;
+                }
+            }
+            next = self.begin().await;
         }
         Ok(done)
     }
 
-    async fn start_next(
-        self: &Arc<Self>,
-        queue: &Mutex<VecDeque<Work>>,
-    ) -> Option<JoinHandle<Result<Filtered, Error>>> {
-        let work = queue.lock().await.pop_front()?;
-        Some(tokio::spawn(self.clone().filter(work)))
+    async fn begin(&self) -> Option<Begun<'a>> {
+        Some(match self.queue.next().await? {
+            Task::Index(statement) => Begun::Index(statement),
+            Task::Load(work) => self.start(work),
+        })
     }
 
-    async fn filter(self: Arc<Self>, work: Work) -> Result<Filtered, Error> {
-        // The stored bytes, the plain rows and the surviving rows may all be there at once. A chunk that is larger
-        // than the whole budget gets all of it.
-        let bytes = work.chunk.plain_len.saturating_mul(2).saturating_add(work.chunk.stored.len);
-        let kilobytes = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(self.budget);
-        let permit = self.memory.clone().acquire_many_owned(kilobytes).await;
-        let memory = permit.map_err(|cause| Error::Worker(cause.to_string()))?;
-        let (rows, loaded) = self.filter.apply(work.table.oid, &work.chunk, work.seed).await?;
-        Ok(Filtered { work, rows, loaded, _memory: memory })
+    /// The next chunk, if that is what comes next: a connection must not wait for others before it has sent what it has.
+    async fn begin_chunk(&self) -> Option<Begun<'a>> {
+        let work = self.queue.schedule.lock().await.next_load()?;
+        Some(self.start(work))
+    }
+
+    /// Waits for memory on its own: the chunk that is being sent gives its share back only afterwards.
+    fn start(&self, work: Work) -> Begun<'a> {
+        let (filter, memory) = (self.filter.clone(), self.memory.clone());
+        Begun::Chunk(tokio::spawn(async move {
+            let memory = memory.reserve(&work.chunk).await?;
+            let (rows, loaded) = filter.apply(work.table.oid, &work.chunk, work.seed).await?;
+            Ok(Filtered { work, rows, loaded, _memory: memory })
+        }))
     }
 }
 
@@ -228,56 +330,5 @@ async fn send(server: &Server, filtered: &Filtered) -> Result<(), Error> {
     }
     let record = record_chunk(filtered.work.key, &filtered.loaded);
     server.run(&(record + "COMMIT"), "record a chunk of", &table.sql).await?;
-    Ok(())
-}
-
-/// Chunks of large objects are recorded under table 0.
-async fn load_large_objects(prepared: &Prepared, target: &Target) -> Result<(), Error> {
-    const COLUMNS: usize = 3;
-    let stored = &prepared.manifest.large_objects;
-    let done = target.restored_chunks().await?;
-    let keep_owner = !prepared.options.no_owner && prepared.options.role.is_none();
-    let server = target.worker().await?;
-    for (index, chunk) in
-        stored.chunks.iter().enumerate().filter(|(index, _)| !done.contains_key(&(0, *index)))
-    {
-        let plain = Bytes::from(rows(&prepared.repository, chunk).await?);
-        server.run("BEGIN", "begin", "large objects").await?;
-        let mut fields = Vec::new();
-        let mut rest: &[u8] = &plain;
-        let unreadable =
-            |problem: &str| Error::damaged(format!("chunk {index} of the large objects"), problem);
-        while let Some((_, after)) =
-            copy_binary::next_row(rest, COLUMNS, &mut fields).map_err(|e| unreadable(&e.to_string()))?
-        {
-            let [Some(oid), Some(offset), Some(data)] = fields.as_slice() else {
-                return Err(unreadable("a NULL"));
-            };
-            let oid =
-                u32::from_be_bytes((*oid).try_into().map_err(|_| unreadable("an oid of another width"))?);
-            let offset = i64::from_be_bytes(
-                (*offset).try_into().map_err(|_| unreadable("an offset of another width"))?,
-            );
-            let object = stored
-                .objects
-                .iter()
-                .find(|object| object.oid == oid)
-                .ok_or_else(|| unreadable("an unknown object"))?;
-            if offset == 0 {
-                let mut object = object.clone();
-                if prepared.options.no_acl {
-                    object.grants.clear();
-                }
-                large_objects::create(&server, &object, keep_owner.then_some(object.owner.as_str())).await?;
-            }
-            if !data.is_empty() {
-                large_objects::write(&server, oid, offset, &plain.slice_ref(data)).await?;
-            }
-            rest = after;
-        }
-        let counts = Counts { read: chunk.rows, loaded: chunk.rows, ..Counts::default() };
-        let record = record_chunk((0, index), &Loaded { counts, content: chunk.name.to_string() });
-        server.run(&(record + "COMMIT"), "record a chunk of", "large objects").await?;
-    }
     Ok(())
 }

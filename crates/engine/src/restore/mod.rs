@@ -18,10 +18,12 @@ mod decode;
 mod fetch;
 mod filter;
 mod finish;
+mod large_objects;
 mod late;
 mod load;
 mod plan;
 mod preflight;
+mod schedule;
 mod select;
 mod sequences;
 mod statements;
@@ -228,10 +230,10 @@ impl Prepared {
             loop {
                 late::take_back(&self, &target, &statements, progress).await?;
                 statements.create_schema(&target, progress).await?;
-                let tables = load::load(&self, &target, progress).await?;
+                let tables = load::load(&self, &target, &statements, progress).await?;
                 load::reconcile(&self.manifest, &tables)?;
                 loaded = self.started.elapsed().as_secs_f64();
-                // Before the indexes, a table is taken back for next to nothing.
+                // Before there are foreign keys and triggers, a table is taken back for next to nothing.
                 if !self.follow_ledger().await? {
                     self.plan_again(progress).await?;
                     continue;

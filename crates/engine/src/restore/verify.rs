@@ -1,11 +1,14 @@
 //! After the cut-over, while applications work: the server's own word on every constraint, and a look for erased keys.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
+use futures_util::future::try_join_all;
+use lethe_format::catalog::QualifiedName;
 use lethe_format::manifest::CopyFormat;
 use lethe_format::sql::quote_ident;
 use lethe_format::{copy_binary, copy_text};
 use lethe_postgres::{BlockRange, CopyOut, Server};
+use tokio::sync::Mutex;
 
 use super::Prepared;
 use super::statements::Unvalidated;
@@ -19,23 +22,8 @@ pub(super) async fn verify(
     unvalidated: &[Unvalidated],
     progress: &Progress,
 ) -> Result<(), Error> {
-    progress.stage("validate", unvalidated.len() as u64);
+    validate(prepared, target, unvalidated, progress).await?;
     let server = target.worker().await?;
-    for key in unvalidated {
-        let table = format!("{}.{}", quote_ident(&key.table.0), quote_ident(&key.table.1));
-        let sql = format!("ALTER TABLE {table} VALIDATE CONSTRAINT {}", quote_ident(&key.constraint));
-        // Validation twice is no error, so it needs no record.
-        server.run(&sql, "validate", format!("{} of {table}", key.constraint)).await.map_err(|error| {
-            match error.code() {
-                Some("23503") => Error::Verification {
-                    object: format!("foreign key {} of {table}", key.constraint),
-                    problem: "rows refer to rows that are not there".to_owned(),
-                },
-                _ => error.into(),
-            }
-        })?;
-        progress.advance(1);
-    }
     let subjects = subject_tables(prepared);
     progress.stage("look for erased keys", subjects.len() as u64);
     for oid in subjects {
@@ -43,6 +31,55 @@ pub(super) async fn verify(
         progress.advance(1);
     }
     Ok(())
+}
+
+/// The keys of one table one after the other, since validating locks it against the next; those of several tables at
+/// once, the largest first.
+async fn validate(
+    prepared: &Prepared,
+    target: &Target,
+    unvalidated: &[Unvalidated],
+    progress: &Progress,
+) -> Result<(), Error> {
+    progress.stage("validate", unvalidated.len() as u64);
+    let place = |key: &Unvalidated| {
+        let name = QualifiedName::new(key.table.0.clone(), key.table.1.clone()).to_string();
+        prepared.plan.tables.iter().position(|table| table.table == name)
+    };
+    let mut keys: Vec<&Unvalidated> = unvalidated.iter().collect();
+    keys.sort_by(|one, other| place(one).cmp(&place(other)).then_with(|| one.table.cmp(&other.table)));
+    let tables: VecDeque<&[&Unvalidated]> = keys.chunk_by(|one, other| one.table == other.table).collect();
+    let queue = Mutex::new(tables);
+    let work = |_| {
+        let queue = &queue;
+        async move {
+            let server = target.worker().await?;
+            loop {
+                let Some(keys) = queue.lock().await.pop_front() else { return Ok::<_, Error>(()) };
+                for key in keys {
+                    validate_one(&server, key).await?;
+                    progress.advance(1);
+                }
+            }
+        }
+    };
+    try_join_all((0..prepared.options.jobs.max(1)).map(work)).await?;
+    Ok(())
+}
+
+async fn validate_one(server: &Server, key: &Unvalidated) -> Result<(), Error> {
+    let table = format!("{}.{}", quote_ident(&key.table.0), quote_ident(&key.table.1));
+    let sql = format!("ALTER TABLE {table} VALIDATE CONSTRAINT {}", quote_ident(&key.constraint));
+    // Validation twice is no error, so it needs no record.
+    server.run(&sql, "validate", format!("{} of {table}", key.constraint)).await.map_err(|error| match error
+        .code()
+    {
+        Some("23503") => Error::Verification {
+            object: format!("foreign key {} of {table}", key.constraint),
+            problem: "rows refer to rows that are not there".to_owned(),
+        },
+        _ => error.into(),
+    })
 }
 
 fn subject_tables(prepared: &Prepared) -> BTreeSet<u32> {
