@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::filter::ChunkFilter;
-use super::schedule::{Next, OfTable, Schedule, Task};
+use super::schedule::{Next, OfTable, OnTable, Schedule, Task};
 use super::statements::Statements;
 use super::target::{ChunkKey, Loaded, Target, UnloggedTable, record_chunk};
 use super::{Prepared, large_objects};
@@ -42,6 +42,23 @@ struct Work {
 impl OfTable for Work {
     fn table(&self) -> Oid {
         self.table.oid
+    }
+}
+
+/// An index, a primary key, a unique or an exclusion constraint.
+#[derive(Debug)]
+struct Index<'a> {
+    table: Option<Oid>,
+    statement: &'a Statement,
+}
+
+impl OnTable for Index<'_> {
+    fn table(&self) -> Option<Oid> {
+        self.table
+    }
+
+    fn is_exclusive(&self) -> bool {
+        self.statement.constraint.is_some()
     }
 }
 
@@ -155,7 +172,7 @@ fn work(prepared: &Prepared, target: &Target, done: &BTreeMap<ChunkKey, Loaded>)
 
 /// Indexes and keys, with the table that must be whole before each is built; none for materialised views, which hold no
 /// rows yet. Those of the largest tables come first.
-fn indexes<'a>(prepared: &Prepared, statements: &'a Statements) -> Vec<(Option<Oid>, &'a Statement)> {
+fn indexes<'a>(prepared: &Prepared, statements: &'a Statements) -> Vec<Index<'a>> {
     let manifest = &prepared.manifest;
     let table_of = |statement: &Statement| {
         let (schema, name) = statement.table.as_ref()?;
@@ -166,25 +183,26 @@ fn indexes<'a>(prepared: &Prepared, statements: &'a Statements) -> Vec<(Option<O
         let data = manifest.tables.iter().find(|data| Some(data.table) == table);
         data.map_or(0, |data| data.plain_len())
     };
-    let mut due: Vec<_> =
-        statements.of(Step::Index).map(|statement| (table_of(statement), statement)).collect();
-    due.sort_by_key(|(table, _)| std::cmp::Reverse(size(*table)));
+    let index = |statement| Index { table: table_of(statement), statement };
+    let mut due: Vec<Index<'a>> = statements.of(Step::Index).map(index).collect();
+    // Keys before indexes: while one is built, another table has to be found for the other connections.
+    due.sort_by_key(|index| (std::cmp::Reverse(size(index.table)), !index.is_exclusive()));
     due
 }
 
 /// The tasks that all connections share.
 struct Queue<'a> {
-    schedule: Mutex<Schedule<Work, &'a Statement>>,
+    schedule: Mutex<Schedule<Work, Index<'a>>>,
     changed: Notify,
 }
 
 impl<'a> Queue<'a> {
-    fn new(schedule: Schedule<Work, &'a Statement>) -> Self {
+    fn new(schedule: Schedule<Work, Index<'a>>) -> Self {
         Self { schedule: Mutex::new(schedule), changed: Notify::new() }
     }
 
     /// The next task, after waiting for one if others may still make one possible.
-    async fn next(&self) -> Option<Task<Work, &'a Statement>> {
+    async fn next(&self) -> Option<Task<Work, Index<'a>>> {
         loop {
             // Taken before looking, so that no change in between is missed.
             let changed = self.changed.notified();
@@ -198,7 +216,7 @@ impl<'a> Queue<'a> {
         }
     }
 
-    async fn update(&self, change: impl FnOnce(&mut Schedule<Work, &'a Statement>)) {
+    async fn update(&self, change: impl FnOnce(&mut Schedule<Work, Index<'a>>)) {
         change(&mut *self.schedule.lock().await);
         self.changed.notify_waiters();
     }
@@ -251,7 +269,7 @@ struct Filtered {
 /// A task that was begun: a chunk is fetched and filtered while the one before it is sent.
 enum Begun<'a> {
     Chunk(JoinHandle<Result<Filtered, Error>>),
-    Index(&'a Statement),
+    Index(Index<'a>),
 }
 
 impl<'a> Worker<'a> {
@@ -274,9 +292,9 @@ impl<'a> Worker<'a> {
                         continue;
                     }
                 }
-                Begun::Index(statement) => {
-                    self.statements.run(self.target, &server, statement).await?;
-                    self.queue.update(Schedule::built).await;
+                Begun::Index(index) => {
+                    self.statements.run(self.target, &server, index.statement).await?;
+                    self.queue.update(|schedule| schedule.built(&index)).await;
                 }
             }
             next = self.begin().await;
@@ -286,7 +304,7 @@ impl<'a> Worker<'a> {
 
     async fn begin(&self) -> Option<Begun<'a>> {
         Some(match self.queue.next().await? {
-            Task::Index(statement) => Begun::Index(statement),
+            Task::Index(index) => Begun::Index(index),
             Task::Load(work) => self.start(work),
         })
     }

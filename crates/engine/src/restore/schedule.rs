@@ -26,29 +26,40 @@ pub(super) enum Next<L, I> {
     Done,
 }
 
+/// An index or key to be built.
+pub(super) trait OnTable {
+    /// The table that must be whole; none if nothing has to be waited for.
+    fn table(&self) -> Option<Oid>;
+    /// True if the server lets nothing else be built on the table meanwhile: `ALTER TABLE … ADD CONSTRAINT` locks it
+    /// against `CREATE INDEX`, and a connection that waits for a lock does no work.
+    fn is_exclusive(&self) -> bool;
+}
+
 #[derive(Debug)]
 pub(super) struct Schedule<L, I> {
     loads: VecDeque<L>,
-    /// In the order in which they are built, each with the table that must be whole.
-    indexes: VecDeque<(Option<Oid>, I)>,
+    /// In the order in which they are built.
+    indexes: VecDeque<I>,
+    /// What is being built on each table: how many, and whether one of them is exclusive.
+    busy: BTreeMap<Oid, (usize, bool)>,
     /// Chunks of each table that are not loaded yet.
     left: BTreeMap<Oid, usize>,
     building: usize,
     jobs: usize,
 }
 
-impl<L: OfTable, I> Schedule<L, I> {
+impl<L: OfTable, I: OnTable> Schedule<L, I> {
     pub(super) fn new(
         jobs: usize,
         loads: impl IntoIterator<Item = L>,
-        indexes: impl IntoIterator<Item = (Option<Oid>, I)>,
+        indexes: impl IntoIterator<Item = I>,
     ) -> Self {
         let loads: VecDeque<L> = loads.into_iter().collect();
         let mut left = BTreeMap::new();
         for load in &loads {
             *left.entry(load.table()).or_insert(0) += 1;
         }
-        Self { loads, indexes: indexes.into_iter().collect(), left, building: 0, jobs }
+        Self { loads, indexes: indexes.into_iter().collect(), busy: BTreeMap::new(), left, building: 0, jobs }
     }
 
     pub(super) fn next(&mut self) -> Next<L, I> {
@@ -77,20 +88,32 @@ impl<L: OfTable, I> Schedule<L, I> {
         }
     }
 
-    /// An index is built.
-    pub(super) fn built(&mut self) {
+    /// This index is built.
+    pub(super) fn built(&mut self, index: &I) {
         self.building = self.building.saturating_sub(1);
+        if let Some((count, exclusive)) = index.table().and_then(|table| self.busy.get_mut(&table)) {
+            *count = count.saturating_sub(1);
+            *exclusive &= *count > 0;
+        }
     }
 
     fn ready_index(&self) -> Option<usize> {
-        let is_whole =
-            |table: &Option<Oid>| table.is_none_or(|table| self.left.get(&table).copied().unwrap_or(0) == 0);
-        self.indexes.iter().position(|(table, _)| is_whole(table))
+        self.indexes.iter().position(|index| {
+            let Some(table) = index.table() else { return true };
+            let is_whole = self.left.get(&table).copied().unwrap_or(0) == 0;
+            let (count, exclusive) = self.busy.get(&table).copied().unwrap_or_default();
+            is_whole && !exclusive && (count == 0 || !index.is_exclusive())
+        })
     }
 
     fn next_index(&mut self) -> Option<I> {
-        let place = self.ready_index()?;
-        self.indexes.remove(place).map(|(_, index)| index)
+        let index = self.ready_index().and_then(|place| self.indexes.remove(place))?;
+        if let Some(table) = index.table() {
+            let (count, exclusive) = self.busy.entry(table).or_default();
+            *count += 1;
+            *exclusive = index.is_exclusive();
+        }
+        Some(index)
     }
 }
 
@@ -104,7 +127,19 @@ mod tests {
         }
     }
 
-    fn schedule(jobs: usize) -> Schedule<(Oid, u32), &'static str> {
+    type Index = (Option<Oid>, &'static str);
+
+    impl OnTable for Index {
+        fn table(&self) -> Option<Oid> {
+            self.0
+        }
+
+        fn is_exclusive(&self) -> bool {
+            self.1.ends_with("key")
+        }
+    }
+
+    fn schedule(jobs: usize) -> Schedule<(Oid, u32), Index> {
         Schedule::new(jobs, [(1, 0), (1, 1), (2, 0)], [(Some(1), "one"), (Some(2), "two"), (None, "view")])
     }
 
@@ -115,9 +150,9 @@ mod tests {
             assert_eq!(schedule.next(), Next::Task(Task::Load(expected)));
             schedule.loaded(&expected.0);
         }
-        for expected in ["one", "two", "view"] {
+        for expected in [(Some(1), "one"), (Some(2), "two"), (None, "view")] {
             assert_eq!(schedule.next(), Next::Task(Task::Index(expected)));
-            schedule.built();
+            schedule.built(&expected);
         }
         assert_eq!(schedule.next(), Next::Done);
     }
@@ -125,18 +160,31 @@ mod tests {
     #[test]
     fn indexes_begin_when_their_table_is_whole_and_one_connection_goes_on_loading() {
         let mut schedule = schedule(2);
-        assert_eq!(schedule.next(), Next::Task(Task::Index("view")));
+        assert_eq!(schedule.next(), Next::Task(Task::Index((None, "view"))));
         assert_eq!(schedule.next(), Next::Task(Task::Load((1, 0))), "one goes on loading");
-        schedule.built();
+        schedule.built(&(None, "view"));
         assert_eq!(schedule.next(), Next::Task(Task::Load((1, 1))));
         schedule.loaded(&1);
         assert_eq!(schedule.next_load(), Some((2, 0)), "table 1 is not whole yet");
         assert_eq!(schedule.next(), Next::Wait);
         schedule.loaded(&1);
-        assert_eq!(schedule.next(), Next::Task(Task::Index("one")));
+        assert_eq!(schedule.next(), Next::Task(Task::Index((Some(1), "one"))));
         assert_eq!(schedule.next(), Next::Wait);
         schedule.loaded(&2);
-        assert_eq!(schedule.next(), Next::Task(Task::Index("two")));
+        assert_eq!(schedule.next(), Next::Task(Task::Index((Some(2), "two"))));
+        assert_eq!(schedule.next(), Next::Done);
+    }
+
+    #[test]
+    fn nothing_waits_for_a_lock_that_another_connection_holds() {
+        let indexes: [Index; 4] = [(Some(1), "key"), (Some(1), "b"), (Some(1), "c"), (Some(2), "key")];
+        let mut schedule: Schedule<(Oid, u32), Index> = Schedule::new(3, [], indexes);
+        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[0])));
+        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[3])), "another table's");
+        assert_eq!(schedule.next(), Next::Wait);
+        schedule.built(&indexes[0]);
+        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[1])));
+        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[2])), "side by side");
         assert_eq!(schedule.next(), Next::Done);
     }
 }
