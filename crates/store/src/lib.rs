@@ -12,13 +12,14 @@ mod error;
 mod object_name;
 mod object_store;
 mod open;
+mod pages;
 mod probe;
 mod s3;
 
 pub use directory::DirectoryStore;
 pub use error::{Error, Operation};
 pub use object_name::ObjectName;
-pub use object_store::{ObjectInfo, ObjectReader, ObjectStore};
+pub use object_store::{ObjectInfo, ObjectReader, ObjectStore, Page};
 pub use open::{StoreUrl, open};
 pub use probe::probe_put_if_absent;
 pub use s3::{Checksums, S3Settings, S3Store};
