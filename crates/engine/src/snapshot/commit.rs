@@ -37,7 +37,6 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
     let json = manifest.to_json().map_err(Error::format("the manifest"))?;
     let recipients = repository.recipients().to_vec();
     let sealed = objects::off_runtime(move || objects::seal(&recipients, &json, 3)).await?;
-    let name = ObjectName::new(layout::manifest(&manifest.snapshot))?;
-    repository.store().put_if_absent(&name, Bytes::from(sealed)).await?;
-    Ok(())
+    let name = layout::manifest(&manifest.snapshot);
+    objects::create(repository.store().as_ref(), &name, Bytes::from(sealed)).await
 }

@@ -1,10 +1,13 @@
 //! Stores, against a real directory and a real S3 protocol.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests say what they expect")]
+#![allow(clippy::print_stdout, reason = "a failing test shows its seed")]
 
 /// What every store must do, on every store that there is.
 mod conformance;
 /// What a directory alone can get wrong: leftovers of a crash, names that lead out.
 mod directory;
+/// Stores on a bad day, and what the wrapper that retries makes of it.
+mod faults;
 /// URLs that are no stores.
 mod open;
 /// Stores whose put-if-absent is none.
