@@ -15,3 +15,5 @@ mod objections;
 mod s3;
 /// A database that nobody here made: a music shop with customers, employees and invoices.
 mod shop;
+/// A store that throttles, resets and loses answers.
+mod store_faults;

@@ -1,6 +1,5 @@
 //! Stores, against a real directory and a real S3 protocol.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests say what they expect")]
-#![allow(clippy::print_stdout, reason = "a failing test shows its seed")]
 
 /// What every store must do, on every store that there is.
 mod conformance;

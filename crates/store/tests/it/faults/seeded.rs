@@ -1,3 +1,5 @@
+#![allow(clippy::print_stdout, reason = "a failing run must show its seed")]
+
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
