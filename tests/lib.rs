@@ -8,5 +8,9 @@
 
 pub mod compare;
 pub mod generator;
+pub mod intercepted_store;
+pub mod memory_store;
 pub mod oracle;
+pub mod search;
+pub mod simulation;
 pub mod world;

@@ -1,16 +1,19 @@
 //! One server with a source database, a repository in a temporary directory, and the flows as a test calls them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use lethe_engine::ledger::{self, LastSeen, NewEntry};
+use lethe_engine::ledger::{self, Freshness, LastSeen, NewEntry};
 use lethe_engine::progress::Progress;
 use lethe_engine::restore::{self, RestoreOptions, RestoreReport, Wanted};
 use lethe_engine::snapshot::{self, SnapshotOptions, SnapshotStats};
 use lethe_engine::{Error, Identities, Keys, NamingKey, Repository};
 use lethe_format::catalog::QualifiedName;
-use lethe_format::ledger::{Keys as TombstoneKeys, Kind, SubjectRef};
+use lethe_format::ids::SnapshotId;
+use lethe_format::ledger::{Head, Keys as TombstoneKeys, Kind, SubjectRef};
 use lethe_postgres::ConnectionSettings;
+use lethe_rules::anonymise::Anonymise;
 use lethe_store::{DirectoryStore, ObjectStore};
 use lethe_testkit::pg::PgServer;
 use tempfile::TempDir;
@@ -18,7 +21,7 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct World {
     pub server: PgServer,
-    pub folder: TempDir,
+    pub folder: Arc<TempDir>,
     pub repository: Repository,
 }
 
@@ -30,7 +33,7 @@ impl World {
 
     pub async fn on(server: PgServer) -> Self {
         server.create_database("source");
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
         let store = DirectoryStore::open(folder.path().join("store")).expect("a store");
         let repository = Self::repository(Arc::new(store)).await;
         Self { server, folder, repository }
@@ -68,14 +71,25 @@ impl World {
             table: QualifiedName::new(schema, table),
             columns: columns.map(|columns| columns.iter().map(|column| (*column).to_owned()).collect()),
         };
-        let entry = NewEntry {
-            kind: Kind::Erased,
-            subject: Some(subject),
-            keys: Some(keys),
-            request: None,
-            snapshot: None,
-        };
-        ledger::append(&self.repository, entry, None, Timestamp::now()).await.expect("append");
+        let entry = NewEntry::about(Kind::Erased, subject, keys);
+        self.append(entry).await;
+    }
+
+    pub async fn append(&self, entry: NewEntry) -> Head {
+        let last_seen = self.last_seen();
+        let appended = ledger::append(&self.repository, &last_seen, entry, None, Timestamp::now()).await;
+        appended.expect("append").expect("nobody else has to be last")
+    }
+
+    /// # Panics
+    /// If there is none.
+    pub async fn newest_snapshot(&self) -> SnapshotId {
+        restore::list(&self.repository).await.expect("list").pop().expect("a snapshot").snapshot
+    }
+
+    /// What this host has seen of the ledger.
+    pub fn last_seen(&self) -> LastSeen {
+        LastSeen::new(&self.folder.path().join("state"), self.repository.id())
     }
 
     pub async fn erase_integers(&self, table: &str, ids: impl IntoIterator<Item = i64>) {
@@ -90,16 +104,34 @@ impl World {
     }
 
     pub async fn restore_into(&self, server: &PgServer, database: &str) -> Result<RestoreReport, Error> {
-        let progress = Progress::default();
+        self.restore_with(server, database, Self::options()).await
+    }
+
+    pub async fn restore_with(
+        &self,
+        server: &PgServer,
+        database: &str,
+        options: RestoreOptions,
+    ) -> Result<RestoreReport, Error> {
+        self.restore_observed(server, database, options, &Progress::default()).await
+    }
+
+    pub async fn restore_observed(
+        &self,
+        server: &PgServer,
+        database: &str,
+        options: RestoreOptions,
+        progress: &Progress,
+    ) -> Result<RestoreReport, Error> {
         let prepared = restore::prepare(
             &self.repository,
             &Self::settings(server, database),
-            Self::options(),
-            LastSeen::new(&self.folder.path().join("state"), self.repository.id()),
-            &progress,
+            options,
+            self.last_seen(),
+            progress,
         )
         .await?;
-        prepared.run(&progress).await
+        prepared.run(progress).await
     }
 
     pub fn options() -> RestoreOptions {
@@ -110,6 +142,12 @@ impl World {
             no_owner: false,
             no_acl: false,
             role: None,
+            anonymise: Anonymise::default(),
+            freshness: Freshness::default(),
+            max_capture_lag: Duration::from_secs(900),
+            request: None,
+            acknowledged: Vec::new(),
+            subjects: Vec::new(),
         }
     }
 }

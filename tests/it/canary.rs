@@ -1,9 +1,8 @@
 //! Erased means erased: nothing of an erased person is in any file of the target, by any spelling, while the same
 //! search finds the person where the rows were loaded without a filter.
 
-use std::path::Path;
-
 use lethe_testkit::pg::{PgServer, Shutdown, bin_dirs};
+use lethe_tests::search::{contains, hits};
 use lethe_tests::world::World;
 
 /// Settings that make a server write as much as it can about what it is told.
@@ -44,39 +43,6 @@ fn canaries(server: &PgServer, person: u32) -> Vec<Vec<u8>> {
             [bytes, wide, hex, token.to_uppercase().into_bytes()]
         })
         .collect()
-}
-
-/// How many of the strings stand in any file below a folder.
-fn hits(folder: &Path, canaries: &[Vec<u8>]) -> Vec<(String, usize)> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("read a folder").flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(hits(&path, canaries));
-        } else {
-            let bytes = std::fs::read(&path).expect("read a file");
-            // Every canary begins alike in its spelling; look closer only there.
-            let count = canaries.iter().filter(|canary| contains(&bytes, canary)).count();
-            if count > 0 {
-                found.push((path.display().to_string(), count));
-            }
-        }
-    }
-    found
-}
-
-fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    let (first, last) = (wanted[0], wanted[wanted.len() - 1]);
-    let mut from = 0;
-    while let Some(offset) = bytes[from..].iter().position(|byte| *byte == first) {
-        let at = from + offset;
-        let Some(candidate) = bytes.get(at..at + wanted.len()) else { return false };
-        if candidate[candidate.len() - 1] == last && candidate == wanted {
-            return true;
-        }
-        from = at + 1;
-    }
-    false
 }
 
 #[tokio::test(flavor = "multi_thread")]

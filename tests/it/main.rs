@@ -1,12 +1,20 @@
 //! The whole program against real servers.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests say what they expect")]
 
+/// People whose rows stay, and are overwritten.
+mod anonymise;
 /// Nothing of an erased person in any file of the target.
 mod canary;
+/// Deletions that the source database reports itself.
+mod capture;
 /// Random schemas against the oracle.
 mod equality;
 /// One of every kind of object and of every type.
 mod everything;
+/// Ids that were given to somebody else, and ids that never will be.
+mod id_reuse;
+/// Erasures that arrive while a restore is under way.
+mod late;
 /// Ledgers that cannot be trusted.
 mod ledger;
 /// What cannot be decided exactly.
@@ -15,5 +23,7 @@ mod objections;
 mod s3;
 /// A database that nobody here made: a music shop with customers, employees and invoices.
 mod shop;
+/// Random interleavings of everything that writes to a repository, with crashes.
+mod simulation;
 /// A store that throttles, resets and loses answers.
 mod store_faults;

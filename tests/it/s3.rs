@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use lethe_store::{Checksums, S3Settings, S3Store};
+use lethe_engine::ledger::NewEntry;
+use lethe_engine::prune;
+use lethe_format::catalog::QualifiedName;
+use lethe_format::layout;
+use lethe_format::ledger::{Keys, Kind, SubjectRef};
+use lethe_store::{Checksums, ObjectName, ObjectStore as _, S3Settings, S3Store};
 use lethe_testkit::s3::{ACCESS_KEY, REGION, S3Server, SECRET_KEY};
 use lethe_tests::compare::assert_same_rows;
 use lethe_tests::oracle;
@@ -33,6 +38,63 @@ async fn a_repository_in_s3_keeps_people_erased() {
         let plain = objects.iter().find(|(_, body)| body.windows(6).any(|window| window == b"canary"));
         assert!(plain.is_none(), "{:?} holds rows in the clear", plain.map(|(name, _)| name));
     }
+}
+
+/// In a versioned bucket a `DELETE` frees the name again, even for put-if-absent. What was written first stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn ledger_entries_that_somebody_deleted_or_replaced_still_count() {
+    let s3 = S3Server::start().await;
+    s3.create_versioned_bucket("backups");
+    let settings = S3Settings {
+        region: Some(REGION.to_owned()),
+        endpoint: Some(s3.endpoint()),
+        path_style: true,
+        credentials: Some((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())),
+        ..S3Settings::default()
+    };
+    let store = Arc::new(S3Store::connect("backups", "", &settings).await.expect("connect"));
+    let mut world = World::new().await;
+    world.repository = World::repository(store.clone()).await;
+    world.server.sql(
+        "source",
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users SELECT generate_series(1, 10)",
+    );
+    world.snapshot().await.expect("snapshot");
+    for id in 1..=3 {
+        world.erase_integers("users", [id]).await;
+    }
+    let header = |seq: u64| ObjectName::new(layout::ledger_header(seq)).expect("a name");
+    let objects = s3.objects("backups");
+    let body =
+        objects.iter().find(|(name, _)| name.starts_with(&format!("ledger/{:020}-", 1))).expect("a body");
+    // Deleted, replaced after having been deleted, overwritten, and a body that is gone.
+    store.delete(&header(3)).await.expect("delete");
+    store.delete(&header(2)).await.expect("delete");
+    store.put_if_absent(&header(2), "{}".into()).await.expect("the name is free");
+    store.put(&header(1), "nothing".into()).await.expect("overwrite");
+    store.delete(&ObjectName::new(body.0.clone()).expect("a name")).await.expect("delete");
+    let ledger = lethe_engine::ledger::read_verified(&world.repository).await.expect("what was first counts");
+    assert_eq!(ledger.incidents().len(), 3, "{:?}", ledger.incidents());
+    let report = world.restore(&world.server, "restored").await.expect("restore");
+    assert_eq!(report.rows.dropped, 3);
+
+    // A prune in such a bucket leaves no version behind.
+    let subject = SubjectRef { name: None, table: QualifiedName::new("public", "users"), columns: None };
+    let keys = Keys::Integers([4].into_iter().collect());
+    world.server.sql("source", "DELETE FROM users WHERE id = 4");
+    let head = world.append(NewEntry { settled: true, ..NewEntry::about(Kind::Erased, subject, keys) }).await;
+    let first = world.newest_snapshot().await;
+    world.snapshot().await.expect("snapshot");
+    store.delete(&ObjectName::new(layout::manifest(&first)).expect("a name")).await.expect("delete");
+    let plan = prune::plan(&world.repository).await.expect("plan");
+    assert_eq!(plan.ledger.expire, [head.seq]);
+    prune::carry_out(&world.repository, &plan, &world.last_seen(), jiff::Timestamp::now())
+        .await
+        .expect("prune");
+    let left =
+        store.versions(&format!("ledger/{:020}-", head.seq)).await.expect("list").expect("it keeps history");
+    assert_eq!(left, []);
+    world.restore(&world.server, "again").await.expect("restore");
 }
 
 /// `pgbench -i`: two million rows at its scale of 20, no foreign keys until they are added.

@@ -93,6 +93,8 @@ async fn a_store_that_does_not_recover_ends_the_restore_with_its_reason() {
     world.snapshot().await.expect("snapshot");
     s3.inject(Fault::SlowDown, Requests::all());
     let error = world.restore(&world.server, "restored").await.expect_err("no store");
-    let Error::Store(error @ lethe_store::Error::GaveUp { .. }) = &error else { panic!("{error:?}") };
+    let Error::LedgerUnreadable { cause: error @ lethe_store::Error::GaveUp { .. } } = &error else {
+        panic!("{error:?}")
+    };
     assert!(error.hint().is_some_and(|hint| hint.contains("run this again")), "{error}");
 }

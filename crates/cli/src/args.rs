@@ -67,7 +67,7 @@ pub(crate) enum Command {
     /// List the snapshots: id, age, expiry, size
     #[command(after_help = EXIT_CODES)]
     Snapshots,
-    /// The ledger of erased people: add, list, verify, revoke
+    /// The ledger of erased people: add, list, verify, revoke, heartbeat, capture
     #[command(subcommand, after_help = EXIT_CODES)]
     Tombstone(Tombstone),
     /// Restore a snapshot into an empty database, without the people on the ledger
@@ -76,6 +76,12 @@ pub(crate) enum Command {
     /// can connect to the database. An interrupted restore is continued by running it again.
     #[command(after_help = EXIT_CODES)]
     Restore(Restore),
+    /// Let ledger entries go whose people no stored snapshot can hold any more
+    ///
+    /// Shows what would go; carries it out with --confirm. Entries that were written ahead of the deletion can only be
+    /// judged where the identity is at hand.
+    #[command(after_help = EXIT_CODES)]
+    Prune(Prune),
 }
 
 #[derive(Debug, clap::Args)]
@@ -119,6 +125,74 @@ pub(crate) enum Tombstone {
     /// Read and verify the whole ledger
     #[command(after_help = EXIT_CODES)]
     Verify,
+    /// Say that the ledger is alive: an entry without people
+    ///
+    /// For a scheduler, where [ledger] max_age is set and lethe tombstone capture run, which does the same, is not used.
+    #[command(after_help = EXIT_CODES)]
+    Heartbeat,
+    /// Let the database itself report who was deleted
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Capture(Capture),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Capture {
+    /// Put an outbox and triggers for the subjects of lethe.toml into the source database
+    ///
+    /// Every deleted row of a subject's table, whatever application deletes it and by whatever statement, is then noted
+    /// in the same transaction. Shows the SQL; carries it out with --confirm. May be run again at any time, and must be
+    /// when subjects, key columns or partitions were added. What no trigger sees: DROP TABLE, and partitions that are
+    /// dropped or detached.
+    #[command(after_help = EXIT_CODES)]
+    Install(CaptureChange),
+    /// Take the outbox and the triggers away again
+    #[command(after_help = EXIT_CODES)]
+    Remove(CaptureChange),
+    /// Bring what waits in the outbox to the ledger
+    ///
+    /// Needs no key that opens backups. Safe to kill at any moment: nobody is forgotten, and nobody is noted twice.
+    #[command(after_help = EXIT_CODES)]
+    Run(CaptureRun),
+    /// Show what is installed, how many deletions wait and for how long
+    ///
+    /// Ends with 1 if the capture is missing, out of date, or lags behind by more than [capture] max_lag.
+    #[command(after_help = EXIT_CODES)]
+    Status(CaptureSource),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CaptureSource {
+    /// The source database: postgres://user@host/database
+    #[arg(long, env = "LETHE_FROM", value_name = "URL", hide_env_values = true)]
+    pub(crate) from: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CaptureChange {
+    #[command(flatten)]
+    pub(crate) source: CaptureSource,
+    /// Carry it out instead of only showing the SQL
+    #[arg(long)]
+    pub(crate) confirm: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CaptureRun {
+    #[command(flatten)]
+    pub(crate) source: CaptureSource,
+    /// Go on until interrupted, looking every few seconds
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Seconds between two looks
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "follow")]
+    pub(crate) every: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Prune {
+    /// Carry it out instead of only showing what would go
+    #[arg(long)]
+    pub(crate) confirm: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -144,6 +218,13 @@ pub(crate) struct TombstoneKeys {
     /// The reference of the instruction; only its keyed hash is stored
     #[arg(long, value_name = "REF")]
     pub(crate) request: Option<String>,
+    /// They are gone from the database already: a snapshot that is taken from now on and still has such an id holds
+    /// somebody else, and is refused instead of filtered
+    #[arg(long)]
+    pub(crate) already_deleted: bool,
+    /// These are keys, though they look like names or e-mail addresses; the key column must be text
+    #[arg(long)]
+    pub(crate) confirm_ids: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -178,4 +259,20 @@ pub(crate) struct Restore {
     /// Act as this role, which then owns everything
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
+    /// The reference of the instruction to restore; only its keyed hash is stored, in the cut-over entry
+    #[arg(long, value_name = "REF")]
+    pub(crate) request: Option<String>,
+    /// Answer for an objection that is a matter of judgement: capture_lag
+    #[arg(long, value_name = "CODE")]
+    pub(crate) acknowledge: Vec<Acknowledged>,
+    /// Accept a ledger older than [ledger] max_age if it has exactly this entry, known from elsewhere (a number and a
+    /// hash as lethe tombstone verify prints them)
+    #[arg(long, value_name = "SEQ:HASH")]
+    pub(crate) known_head: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Acknowledged {
+    CaptureLag,
 }

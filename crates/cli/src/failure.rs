@@ -24,6 +24,14 @@ impl Failure {
         }
     }
 
+    pub(crate) fn failed(message: impl ToString) -> Self {
+        Self { code: ExitCode::Failed, ..Self::usage(message) }
+    }
+
+    pub(crate) fn ledger(message: impl ToString) -> Self {
+        Self { code: ExitCode::Ledger, ..Self::usage(message) }
+    }
+
     pub(crate) fn interrupted() -> Self {
         let failure = Self { code: ExitCode::Interrupted, ..Self::usage("interrupted") };
         failure.hint(

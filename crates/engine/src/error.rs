@@ -1,5 +1,7 @@
 //! What a flow may fail with, and what the process then exits with.
 
+use std::time::Duration;
+
 use lethe_format::ids::SnapshotId;
 use lethe_format::ledger::Seq;
 use lethe_rules::objection::Objection;
@@ -47,6 +49,13 @@ pub enum Error {
         seq: Option<Seq>,
         problem: String,
     },
+    #[error("the ledger cannot be read in full")]
+    LedgerUnreadable {
+        #[source]
+        cause: lethe_store::Error,
+    },
+    #[error("the ledger is stale: its newest entry, {seq}, is {} old and at most {} is allowed", minutes(*.age), minutes(*.max_age))]
+    StaleLedger { seq: Seq, age: Duration, max_age: Duration },
     #[error("{object} is damaged: {problem}")]
     Damaged { object: String, problem: String },
     #[error("there is no snapshot {wanted} in {store}")]
@@ -61,18 +70,26 @@ pub enum Error {
     },
     #[error("{table}: {expected} rows were due and {found} are there")]
     Counts { table: String, expected: u64, found: u64 },
-    #[error("{count} erasures arrived while the restore was under way")]
-    LateErasures { count: u64 },
     #[error("verify {object}: {problem}")]
     Verification { object: String, problem: String },
     #[error("the source is the target of a restore that is not finished")]
     SourceNotReady,
+    #[error("ledger entry {seq} expired while the snapshot was being taken, which may still hold its people")]
+    ForgottenMeanwhile { seq: Seq },
     #[error("{0}")]
     Usage(String),
     #[error("write {path}: {cause}")]
     LocalFile { path: String, cause: std::io::Error },
     #[error("a worker ended without a result: {0}")]
     Worker(String),
+}
+
+fn minutes(duration: Duration) -> String {
+    let minutes = duration.as_secs() / 60;
+    match minutes {
+        0..120 => format!("{minutes} min"),
+        _ => format!("{} h", minutes / 60),
+    }
 }
 
 fn count(objections: usize) -> String {
@@ -98,13 +115,14 @@ impl Error {
         match self {
             Self::Usage(_) => ExitCode::Usage,
             Self::Refused(_) => ExitCode::Refused,
-            Self::Ledger { .. } => ExitCode::Ledger,
+            Self::Ledger { .. } | Self::StaleLedger { .. } | Self::LedgerUnreadable { .. } => {
+                ExitCode::Ledger
+            }
             Self::Damaged { .. } | Self::Format { .. } | Self::Filter { .. } => ExitCode::Damaged,
             Self::Store(lethe_store::Error::NotFound { .. } | lethe_store::Error::WrongLength { .. }) => {
                 ExitCode::Damaged
             }
             Self::Verification { .. } | Self::Counts { .. } => ExitCode::Verification,
-            Self::LateErasures { .. } => ExitCode::Interrupted,
             Self::Store(lethe_store::Error::InvalidUrl { .. }) => ExitCode::Usage,
             Self::Postgres(lethe_postgres::Error::Settings(_)) => ExitCode::Usage,
             _ => ExitCode::Failed,
@@ -125,13 +143,15 @@ impl Error {
             Self::Ledger { .. } => {
                 "nothing was written. Do not create a new ledger: it would forget who was erased. Find out who changed the store"
             }
+            Self::LedgerUnreadable { cause } => return cause.hint(),
+            Self::StaleLedger { .. } => {
+                "is the store a stale copy, or does nobody write heartbeats? If their writer is down and you know the newest entry from elsewhere, state it: --known-head SEQ:HASH"
+            }
             Self::Damaged { .. } => {
                 "nothing of it was loaded; take another snapshot with --snapshot, and check the store"
             }
             Self::NoSnapshot { .. } => "list them with lethe snapshots",
-            Self::LateErasures { .. } => {
-                "the target was not opened; drop and create the database, then run the restore again"
-            }
+            Self::ForgottenMeanwhile { .. } => "take it again; nothing of this one is used",
             Self::SourceNotReady => "finish the restore first: it may still hold people who were erased",
             Self::Counts { .. } => {
                 "the target was not opened; drop and create the database, then run the restore again"

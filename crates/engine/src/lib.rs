@@ -2,18 +2,22 @@
 //!
 //! ```text
 //! snapshot:  snapshot/  extract → encode → upload → commit                       (manifest last)
-//! restore:   restore/   preflight → plan → fetch → decode → load → finish → cut_over → verify
+//! restore:   restore/   preflight → plan → fetch → decode → filter → load → finish → cut_over → verify
+//!                       (late: what a late erasure takes back, and once more from load)
+//! capture:   capture/   install, run
 //! ```
 //!
 //! What is decided lies in `lethe-rules`, what is written down in `lethe-format`; this crate moves bytes between a
 //! store and a server, in an order that survives a crash at any point.
 
 mod age_file;
+pub mod capture;
 mod error;
 mod keys;
 pub mod ledger;
 mod objects;
 pub mod progress;
+pub mod prune;
 pub mod repository;
 pub mod restore;
 pub mod snapshot;

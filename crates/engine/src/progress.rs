@@ -7,12 +7,22 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
+    observer: Option<Observer>,
     stage: Mutex<&'static str>,
     /// Bytes or statements, as the stage has it.
     total: AtomicU64,
     done: AtomicU64,
+}
+
+/// Told of each stage as it begins, by the flow itself: the stage waits until it returns.
+pub type Observer = Box<dyn Fn(&'static str) + Send + Sync>;
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Progress").field("stage", &self.stage).finish_non_exhaustive()
+    }
 }
 
 /// One moment's view.
@@ -24,12 +34,20 @@ pub struct View {
 }
 
 impl Progress {
+    #[must_use]
+    pub fn observed(observer: Observer) -> Self {
+        Self(Arc::new(Shared { observer: Some(observer), ..Shared::default() }))
+    }
+
     /// Begins a stage with a total of units; the count starts again.
     pub fn stage(&self, name: &'static str, total: u64) {
         tracing::info!(stage = name, total, "begins");
         self.0.done.store(0, Ordering::Relaxed);
         self.0.total.store(total, Ordering::Relaxed);
         *self.0.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = name;
+        if let Some(observer) = &self.0.observer {
+            observer(name);
+        }
     }
 
     pub fn advance(&self, units: u64) {

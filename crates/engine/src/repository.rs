@@ -104,6 +104,11 @@ impl Repository {
         self.identities.is_some()
     }
 
+    #[must_use]
+    pub fn has_naming_key(&self) -> bool {
+        self.naming_key.is_some()
+    }
+
     pub fn identities(&self) -> Result<&Identities, Error> {
         self.identities.as_ref().ok_or_else(|| Error::Keys {
             what: "reading stored data".to_owned(),

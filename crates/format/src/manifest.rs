@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::catalog::{AttNum, Catalog, QualifiedName};
 use crate::ids::{Digest, Oid, SnapshotId, UploadId};
-use crate::ledger::Head;
+use crate::ledger::{Head, Seq, SourceId};
 use crate::repository::check_version;
 
 const DOCUMENT: &str = "the snapshot's manifest";
@@ -23,6 +23,11 @@ pub struct Manifest {
     pub source: Source,
     /// The ledger's head, read before the database snapshot was opened: a restore refuses any older ledger.
     pub ledger_head: Head,
+    /// The number of the ledger's head after the database's view was opened.
+    pub ledger_seq_after: Seq,
+    /// The capture of deletions in the source; none where it is not installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureState>,
     /// The archive that `pg_dump -Fc --schema-only` wrote.
     pub schema: StoredObject,
     pub catalog: Catalog,
@@ -50,6 +55,11 @@ impl Manifest {
         let manifest: Self = serde_json::from_slice(bytes).map_err(|error| Error::json(DOCUMENT, &error))?;
         manifest.check_references()?;
         Ok(manifest)
+    }
+
+    #[must_use]
+    pub fn ledger_window(&self) -> LedgerWindow {
+        LedgerWindow { before: self.ledger_head.seq, after: self.ledger_seq_after }
     }
 
     pub fn all_chunks(&self) -> impl Iterator<Item = &Chunk> {
@@ -92,6 +102,29 @@ pub struct Source {
     pub locale_provider: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collation_version: Option<String>,
+}
+
+/// How far the deletions in the source had got to the ledger, as the snapshot sees it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaptureState {
+    pub source: SourceId,
+    /// The source server's clock.
+    pub at: Timestamp,
+    /// Deletions in the outbox.
+    pub waiting: u64,
+    /// When the oldest of them was carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Timestamp>,
+}
+
+impl CaptureState {
+    /// How long the oldest deletion had been waiting.
+    #[must_use]
+    pub fn lag(&self) -> std::time::Duration {
+        let waited = self.oldest.map(|oldest| self.at.duration_since(oldest));
+        waited.and_then(|waited| waited.try_into().ok()).unwrap_or_default()
+    }
 }
 
 /// An encrypted object: what its stored bytes must be.
@@ -158,9 +191,9 @@ pub struct Sequence {
     pub increment: i64,
     pub min_value: i64,
     pub max_value: i64,
-    /// The column that the sequence serves (`serial`, identity or `OWNED BY`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owned_by: Option<(Oid, AttNum)>,
+    /// The columns that take their values from it: `serial`, identity, `OWNED BY`, or a default that calls `nextval`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<(Oid, AttNum)>,
 }
 
 /// Large objects: binary COPY rows of `(oid oid, offset bigint, data bytea)`, in order of both.
@@ -200,6 +233,14 @@ pub struct Extension {
     pub version: String,
 }
 
+/// The ledger's heads just before and just after the database's view was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerWindow {
+    pub before: Seq,
+    pub after: Seq,
+}
+
 /// The chunks of one snapshot without what is in them: names, stored hashes and lengths.
 ///
 /// The host that takes snapshots cannot decrypt older manifests; from this it learns which chunks of the newest
@@ -209,6 +250,8 @@ pub struct Extension {
 pub struct ChunkIndex {
     pub version: u32,
     pub snapshot: SnapshotId,
+    /// Which entries this snapshot still needs, for hosts that cannot read manifests.
+    pub ledger: LedgerWindow,
     pub chunks: Vec<Chunk>,
 }
 
@@ -252,6 +295,7 @@ mod tests {
         let index = ChunkIndex {
             version: VERSION,
             snapshot: "20261123T114905Z-6f3a1c".parse().expect("an id"),
+            ledger: LedgerWindow { before: 3, after: 4 },
             chunks: vec![Chunk {
                 name: Digest::of(b"a"),
                 upload: UploadId::from_bytes([1; 8]),

@@ -11,6 +11,7 @@ use crate::{ConnectionSettings, Error, ServerError, tls};
 pub enum Purpose {
     Snapshot,
     Restore,
+    Capture,
 }
 
 impl Purpose {
@@ -18,6 +19,7 @@ impl Purpose {
         match self {
             Self::Snapshot => "lethe snapshot",
             Self::Restore => "lethe restore",
+            Self::Capture => "lethe capture",
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of stores, chunks or erasures. Errors never carry what the server says about rows: see [`Error`].
 
+pub mod capture;
 pub mod catalog;
 mod connect;
 mod connection_string;
@@ -16,6 +17,7 @@ pub mod pg_dump;
 mod server_info;
 mod settings;
 mod tls;
+pub mod values;
 
 pub use connect::{Purpose, Server};
 pub use copy_in::CopyIn;

@@ -6,10 +6,14 @@
 //! - [`key`]: when two keys are equal.
 //! - [`closure`]: from tombstones to rules for each table, by scanning the tables that others refer to.
 //! - [`row_filter`]: a chunk and its table's rules in, the surviving rows out.
+//! - [`anonymise`]: what the rows of people who are anonymised become.
+//! - [`ledger`]: what all entries together say about one snapshot, and when an entry has done its work.
 //! - [`objection`]: everything that speaks against a restore, with the way out.
 
+pub mod anonymise;
 mod check_expression;
 pub mod closure;
 pub mod key;
+pub mod ledger;
 pub mod objection;
 pub mod row_filter;

@@ -52,8 +52,16 @@ pub enum Code {
     ErasureRefused,
     /// The outcome would hang on the order in which triggers fire.
     OrderDependent,
-    /// A kind of tombstone that this version cannot honour.
-    UnsupportedTombstone,
+    /// A row has an id that was erased before the row was there.
+    IdReuse,
+    /// People are anonymised, and nothing says which of their columns to overwrite.
+    MissingMask,
+    /// A column cannot be overwritten as the settings say.
+    MaskRefused,
+    /// Deletions were not on the ledger yet when the snapshot was taken, and may still not be.
+    CaptureLag,
+    /// Another role could connect to the target although it is closed.
+    TargetNotClosed,
     TargetNotEmpty,
     TargetTooOld,
     TargetInUse,

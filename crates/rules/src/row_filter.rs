@@ -11,6 +11,7 @@ use lethe_format::ids::Oid;
 use lethe_format::manifest::CopyFormat;
 use lethe_format::{copy_binary, copy_text};
 
+use crate::anonymise::{Filled, Masks};
 use crate::closure::{Scratch, Verdict, judge};
 use crate::closure::{Sets, TableRules};
 use crate::key::{KeyBuffer, KeyReader, ValueError};
@@ -20,6 +21,7 @@ use crate::key::{KeyBuffer, KeyReader, ValueError};
 pub struct Filters {
     pub(crate) rules: BTreeMap<Oid, TableRules>,
     pub(crate) sets: Sets,
+    pub(crate) masks: Masks,
 }
 
 /// What became of the rows of one chunk.
@@ -71,7 +73,8 @@ pub enum RowError {
 impl Filters {
     /// The surviving rows of a chunk of the table, and the counts of all its rows.
     ///
-    /// `row_count` is the manifest's: a table that no erasure can reach is passed through without being walked.
+    /// `row_count` is the manifest's: a table that no tombstone can reach is passed through without being walked.
+    /// `seed` makes the random values of anonymised people; the same seed makes the same ones.
     ///
     /// # Errors
     /// If the rows do not parse, or a conflict shows that the plan should have found. Nothing may be loaded then.
@@ -80,42 +83,58 @@ impl Filters {
         table: Oid,
         chunk: &'a [u8],
         row_count: u64,
+        seed: &[u8; 32],
     ) -> Result<(Cow<'a, [u8]>, Counts), Error> {
         let untouched = Counts { read: row_count, loaded: row_count, dropped: 0, changed: 0 };
-        let Some(rules) = self.rules.get(&table).filter(|rules| self.may_touch(rules)) else {
+        if !self.touches(table) {
             return Ok((Cow::Borrowed(chunk), untouched));
+        }
+        let Some(rules) = self.rules.get(&table) else {
+            return Err(Error::Undecided { table: table.to_string(), problem: "it has no rules".to_owned() });
         };
+        let masked = self.masks.touch(table);
         let mut scratch = Scratch::default();
         let mut output = Output { chunk, kept_from: 0, rows: None };
         let mut counts = Counts::default();
         for_each_row(rules, chunk, |row, place| {
             counts.read += 1;
-            let verdict = judge(rules, &self.sets, row, &mut scratch)
-                .map_err(|cause| Error::Key { table: rules.name.clone(), cause })?;
-            match verdict {
-                Verdict::Keep => counts.loaded += 1,
+            let unreadable = |cause| Error::Key { table: rules.name.clone(), cause };
+            let verdict = judge(rules, &self.sets, row, &mut scratch).map_err(unreadable)?;
+            let changes = match verdict {
+                Verdict::Keep => Vec::new(),
+                Verdict::Change(change) => change.fields,
                 Verdict::Drop => {
                     counts.dropped += 1;
-                    output.replace(place, |_| Ok(()))?;
-                }
-                Verdict::Change(change) => {
-                    counts.loaded += 1;
-                    counts.changed += 1;
-                    output.replace(place, |out| {
-                        let mut fields = row.fields.to_vec();
-                        for change in &change.fields {
-                            if let Some(field) = fields.get_mut(change.field) {
-                                *field = change.value.as_deref();
-                            }
-                        }
-                        write_row(rules, &fields, out)
-                    })?;
+                    return output.replace(place, |_| Ok(()));
                 }
                 Verdict::Conflict(objection) => {
                     return Err(Error::Undecided { table: rules.name.clone(), problem: objection.problem });
                 }
+            };
+            let mut filled: Vec<Filled<'_>> = Vec::new();
+            if masked {
+                let number = counts.read;
+                filled = self.masks.apply(table, row, seed, number, &mut scratch.key).map_err(unreadable)?;
             }
-            Ok(())
+            counts.loaded += 1;
+            if changes.is_empty() && filled.is_empty() {
+                return Ok(());
+            }
+            counts.changed += 1;
+            output.replace(place, |out| {
+                let mut fields = row.fields.to_vec();
+                for change in &changes {
+                    if let Some(field) = fields.get_mut(change.field) {
+                        *field = change.value.as_deref();
+                    }
+                }
+                for (position, value) in &filled {
+                    if let Some(field) = fields.get_mut(*position) {
+                        *field = value.as_deref();
+                    }
+                }
+                write_row(rules, &fields, out)
+            })
         })?;
         Ok((output.finish(), counts))
     }
@@ -134,7 +153,7 @@ impl Filters {
     /// Whether rows of this table may be dropped or changed at all.
     #[must_use]
     pub fn touches(&self, table: Oid) -> bool {
-        self.rules.get(&table).is_some_and(|rules| self.may_touch(rules))
+        self.rules.get(&table).is_some_and(|rules| self.may_touch(rules)) || self.masks.touch(table)
     }
 }
 

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
-use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page};
+use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
 use crate::{Error, ObjectName, Operation, pages};
 
 const TEMPORARY: &str = ".lethe-tmp";
@@ -272,6 +272,26 @@ impl ObjectStore for DirectoryStore {
             _ => Ok(()),
         };
         self.blocking(Operation::Delete, name.as_str(), delete).await
+    }
+
+    async fn versions_page(
+        &self,
+        _prefix: &str,
+        _cursor: Option<&str>,
+    ) -> Result<Option<Page<VersionInfo>>, Error> {
+        Ok(None)
+    }
+
+    async fn versions(&self, _prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error> {
+        Ok(None)
+    }
+
+    async fn get_version(&self, name: &ObjectName, _version: &str) -> Result<ObjectReader, Error> {
+        Err(Error::NotFound { store: self.url(), name: name.clone() })
+    }
+
+    async fn delete_version(&self, name: &ObjectName, _version: &str) -> Result<(), Error> {
+        Err(Error::NotFound { store: self.url(), name: name.clone() })
     }
 }
 

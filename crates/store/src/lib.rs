@@ -21,7 +21,7 @@ mod s3;
 pub use directory::DirectoryStore;
 pub use error::{Error, Operation};
 pub use object_name::ObjectName;
-pub use object_store::{ObjectInfo, ObjectReader, ObjectStore, Page};
+pub use object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
 pub use open::{StoreUrl, open, open_with};
 pub use probe::probe_put_if_absent;
 pub use resilient::{ResilientStore, RetryPolicy};

@@ -54,8 +54,38 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// All of them.
     async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<ObjectInfo, Error>>, Error>;
 
-    /// Deletes an object; one that is not there is no error.
+    /// Deletes an object; one that is not there is no error. A store that keeps history keeps what was deleted.
     async fn delete(&self, name: &ObjectName) -> Result<(), Error>;
+
+    /// Some of the versions below a prefix: the first, or those after the page that gave `cursor`. None if the store
+    /// keeps no history, or does not tell.
+    async fn versions_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<VersionInfo>>, Error>;
+
+    /// Everything that was ever written or deleted below a prefix and is still kept: in the order of the names, and for
+    /// each name the newest first. None if the store keeps no history, or does not tell.
+    async fn versions(&self, prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error>;
+
+    /// Reads one version of an object.
+    async fn get_version(&self, name: &ObjectName, version: &str) -> Result<ObjectReader, Error>;
+
+    /// Removes one version, or one delete marker, for good.
+    async fn delete_version(&self, name: &ObjectName, version: &str) -> Result<(), Error>;
+}
+
+/// One version of an object, or the mark that it was deleted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VersionInfo {
+    pub name: ObjectName,
+    /// The store's own name for the version.
+    pub version: String,
+    pub is_delete_marker: bool,
+    /// Bytes; 0 for a delete marker.
+    pub len: u64,
+    pub modified: SystemTime,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,8 +101,8 @@ pub struct ObjectInfo {
 
 /// A part of a listing.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Page {
-    pub infos: Vec<ObjectInfo>,
+pub struct Page<T = ObjectInfo> {
+    pub infos: Vec<T>,
     /// Where the next page begins, in the store's own words; none after the last.
     pub next: Option<String>,
 }

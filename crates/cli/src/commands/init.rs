@@ -78,8 +78,13 @@ fn settings_text(url: &str, with_identity: bool) -> String {
     format!(
         "store = {url}\n{identity}naming_key_file = \"{NAMING_KEY}\"\n\n\
          # [snapshot]\n# from = \"postgres://user@host/database\"\n\n\
-         # A kind of person that can be erased, and the key that names one.\n\
+         # A kind of person that can be erased, and the key that names one (the primary key, if none is named).\n\
          # [subject.user]\n# table = \"public.users\"\n# key = [\"id\"]\n\n\
+         # What becomes of people who are anonymised: \"null\", \"random\" or {{ constant = \"…\" }} for each column.\n\
+         # [[anonymise]]\n# subject = \"user\"\n# set = {{ email = \"random\", name = {{ constant = \"Former user\" }} }}\n\n\
+         # [inactive]\n# subject = \"user\"\n# column = \"last_seen_at\"\n# after = \"2 years\"\n\n\
+         # [ledger]\n# max_age = \"1 hour\"           # a restore refuses an older ledger; needs heartbeats\n\n\
+         # [capture]\n# heartbeat = \"10 minutes\"\n# max_lag = \"15 minutes\"\n\n\
          # [s3]\n# region = \"eu-central-1\"\n# endpoint = \"https://fsn1.your-objectstorage.com\"\n# path_style = true\n\
          # checksums = \"when_required\"\n"
     )

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod init;
+mod prune;
 mod restore;
 mod snapshot;
 mod snapshots;
@@ -23,5 +24,6 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Snapshots => snapshots::run(&settings, output).await,
         Command::Tombstone(command) => tombstone::run(&settings, command, output).await,
         Command::Restore(args) => restore::run(&settings, args, output).await,
+        Command::Prune(args) => prune::run(&settings, args, output).await,
     }
 }

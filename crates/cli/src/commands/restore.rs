@@ -1,9 +1,14 @@
 //! `lethe restore`.
 
+use jiff::Timestamp;
+use lethe_engine::ledger::Freshness;
 use lethe_engine::progress::Progress;
 use lethe_engine::restore::{Plan, RestoreOptions, RestoreReport, Wanted, prepare};
 
-use crate::args::Restore;
+use lethe_format::ledger::Head;
+use lethe_rules::objection::Code;
+
+use crate::args::{Acknowledged, Restore};
 use crate::failure::Failure;
 use crate::output::{Output, bytes, count};
 use crate::progress_bar;
@@ -18,6 +23,15 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
         no_owner: args.no_owner,
         no_acl: args.no_acl,
         role: args.role,
+        anonymise: settings.anonymise(Timestamp::now())?,
+        freshness: Freshness {
+            max_age: settings.max_ledger_age()?,
+            known_head: args.known_head.as_deref().map(known_head).transpose()?,
+        },
+        max_capture_lag: settings.max_capture_lag()?,
+        subjects: settings.subjects()?,
+        request: args.request,
+        acknowledged: args.acknowledge.iter().map(|Acknowledged::CaptureLag| Code::CaptureLag).collect(),
     };
     let repository = settings.open_repository().await?;
     let last_seen = settings.last_seen(&repository);
@@ -53,6 +67,16 @@ fn wanted(text: &str) -> Result<Wanted, Failure> {
     Ok(Wanted::Id(id))
 }
 
+fn known_head(text: &str) -> Result<Head, Failure> {
+    let parsed = text
+        .split_once(':')
+        .and_then(|(seq, hash)| Some(Head { seq: seq.parse().ok()?, hash: hash.parse().ok()? }));
+    parsed.ok_or_else(|| {
+        Failure::usage(format!("{text:?} names no ledger entry"))
+            .hint("write its number and hash as lethe tombstone verify prints them: 17:9f86d0…")
+    })
+}
+
 fn show_plan(plan: &Plan, output: &Output) {
     output.say(format!(
         "snapshot {}, ledger entry {}: {} people erased",
@@ -67,6 +91,27 @@ fn show_plan(plan: &Plan, output: &Output) {
         plan.tables.iter().filter(|table| table.filtered).map(|table| table.table.as_str()).collect();
     if !filtered.is_empty() {
         output.say(format!("  rows of erased people may be in: {}", filtered.join(", ")));
+    }
+    for incident in &plan.incidents {
+        output.say(format!("  INCIDENT in the ledger: {incident}"));
+    }
+    if plan.written_ahead > 0 {
+        output.say(format!(
+            "  note: {} of them were put on the ledger before this snapshot was taken, ahead of their deletion; whatever has their ids in it is dropped",
+            count(plan.written_ahead)
+        ));
+    }
+    if plan.anonymised > 0 {
+        output.say(format!(
+            "  {} people are anonymised: their rows come back overwritten",
+            count(plan.anonymised)
+        ));
+    }
+    if plan.inactive > 0 {
+        output.say(format!(
+            "  {} people were not seen for so long that they are anonymised as well, and put on the ledger",
+            count(plan.inactive)
+        ));
     }
     if plan.large_objects > 0 && plan.tombstones > 0 {
         output.say(format!(
@@ -97,6 +142,12 @@ fn show_report(report: &RestoreReport, output: &Output) {
         output.say(line(&table.table, &table.rows));
     }
     output.say(line("all", &report.rows));
+    if report.rows.late_removed > 0 {
+        output.say(format!(
+            "\n{} of the dropped rows had been loaded when the erasure arrived: their tables were emptied and loaded again. They are in none of the tables' files, but in the server's write-ahead log until it is recycled",
+            count(report.rows.late_removed)
+        ));
+    }
     output.say(format!(
         "\nready after {:.1} s, verified after {:.1} s (plan {:.1} s, rows loaded after {:.1} s); {} stored, {} plain",
         report.seconds.ready,

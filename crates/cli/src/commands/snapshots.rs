@@ -5,7 +5,7 @@ use lethe_engine::restore::list;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::output::{Output, bytes, count};
+use crate::output::{Output, age, bytes, count};
 use crate::settings::Settings;
 
 pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Failure> {
@@ -17,10 +17,10 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
         "snapshot", "age", "expires in", "rows", "size", "new"
     ));
     for info in &snapshots {
-        let age = span(now.as_second() - info.started_at.as_second());
-        let left = span(info.expires_at.as_second() - now.as_second());
+        let taken = age(now, info.started_at);
+        let left = age(info.expires_at, now);
         output.say(format!(
-            "{:<24} {age:>9} {left:>11} {:>14} {:>11} {:>11}  {}",
+            "{:<24} {taken:>9} {left:>11} {:>14} {:>11} {:>11}  {}",
             info.snapshot,
             count(info.rows),
             bytes(info.stored_bytes),
@@ -34,11 +34,4 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
     }
     output.summary("snapshots", &json!({"count": snapshots.len()}));
     Ok(())
-}
-
-/// Seconds for people: the largest unit that fits.
-fn span(seconds: i64) -> String {
-    let units = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
-    let fitting = units.iter().find(|(length, _)| seconds.abs() >= *length).copied().unwrap_or((1, "s"));
-    format!("{} {}", seconds / fitting.0, fitting.1)
 }

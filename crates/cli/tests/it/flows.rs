@@ -36,7 +36,7 @@ fn the_main_job_with_json() {
     for part in [
         "\"type\":\"summary\"",
         "\"command\":\"restore\"",
-        "\"rows\":{\"changed\":0,\"dropped\":12,\"loaded\":588,\"read\":600}",
+        "\"rows\":{\"changed\":0,\"dropped\":12,\"late_removed\":0,\"loaded\":588,\"never_loaded\":12,\"read\":600}",
         "\"seconds\":{",
         "\"peak_rss\":",
         "\"ledger_head\":",

@@ -9,7 +9,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn every_command_teaches() {
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 15] = [
         &[],
         &["init"],
         &["snapshot"],
@@ -18,7 +18,13 @@ fn every_command_teaches() {
         &["tombstone", "revoke"],
         &["tombstone", "list"],
         &["tombstone", "verify"],
+        &["tombstone", "heartbeat"],
+        &["tombstone", "capture", "install"],
+        &["tombstone", "capture", "remove"],
+        &["tombstone", "capture", "run"],
+        &["tombstone", "capture", "status"],
         &["restore"],
+        &["prune"],
     ];
     for command in commands {
         let text = help(command);

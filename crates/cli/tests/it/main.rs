@@ -7,6 +7,8 @@ mod flows;
 mod help;
 /// `kill -9` at any moment, of either side, and the next run.
 mod kill;
+/// Capture, heartbeats, expiry, anonymised people, and ids that are none.
+mod ledger;
 /// Bad input: what is said, the exit code, and that nothing was written.
 mod refusals;
 /// A folder with settings, a store and a server.

@@ -7,9 +7,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use lethe_format::ids::{Digest, SnapshotId};
 use lethe_format::layout;
-use lethe_format::ledger::{Body, BodyId, BodyRef, Head, Header, Keys, Kind, Seq, SubjectRef, VERSION};
+use lethe_format::ledger::{
+    Body, BodyId, BodyRef, Drained, Expiry, Head, Header, Keys, Kind, Seq, SubjectRef, VERSION,
+};
 use lethe_store::{ObjectName, ObjectStore};
 
+use super::LastSeen;
 use super::read::{Chain, header_chain};
 use crate::{Error, Repository, age_file, objects};
 
@@ -22,6 +25,35 @@ pub struct NewEntry {
     /// The reference of the instruction; only its keyed hash is stored.
     pub request: Option<String>,
     pub snapshot: Option<SnapshotId>,
+    /// See [`Header::settled`].
+    pub settled: bool,
+    pub expiry: Option<Expiry>,
+    pub drained: Option<Drained>,
+    /// Given where a crashed attempt may be repeated: an entry with this nonce is not written twice.
+    pub nonce: Option<BodyId>,
+}
+
+impl NewEntry {
+    #[must_use]
+    pub fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            subject: None,
+            keys: None,
+            request: None,
+            snapshot: None,
+            settled: false,
+            expiry: None,
+            drained: None,
+            nonce: None,
+        }
+    }
+
+    /// An entry that names people.
+    #[must_use]
+    pub fn about(kind: Kind, subject: SubjectRef, keys: Keys) -> Self {
+        Self { subject: Some(subject), keys: Some(keys), ..Self::of(kind) }
+    }
 }
 
 /// How often another writer may be first before this gives up.
@@ -29,10 +61,13 @@ const ATTEMPTS: usize = 1000;
 
 /// Appends an entry and returns its place: when this returns, the entry is durable.
 ///
+/// A ledger that lacks what this host has seen of it is not continued: that would be a fork.
+///
 /// With `expected_head`, the entry is only written directly after that one: `None` is returned if another entry is
 /// there already.
 pub async fn append(
     repository: &Repository,
+    last_seen: &LastSeen,
     entry: NewEntry,
     expected_head: Option<Head>,
     now: Timestamp,
@@ -49,9 +84,14 @@ pub async fn append(
         }
         None => None,
     };
-    let nonce = BodyId::from_bytes(rand::random());
+    let nonce = entry.nonce.unwrap_or_else(|| BodyId::from_bytes(rand::random()));
+    let known = last_seen.known()?;
     let mut chain = header_chain(store, Some(repository.id())).await?;
+    known.check(|head| chain.contains(head))?;
     for _ in 0..ATTEMPTS {
+        if let Some(head) = entry.nonce.and_then(|nonce| chain.find(&nonce)) {
+            return Ok(Some(head));
+        }
         let head = chain.head();
         if expected_head.is_some_and(|expected| expected != head) {
             return Ok(None);
@@ -68,6 +108,9 @@ pub async fn append(
             body: sealed.as_ref().map(|sealed| sealed.reference),
             request,
             snapshot: entry.snapshot.clone(),
+            settled: entry.settled,
+            expiry: entry.expiry.clone(),
+            drained: entry.drained.clone(),
             nonce,
         };
         if let Some(sealed) = &sealed {
@@ -76,6 +119,7 @@ pub async fn append(
         }
         let bytes = Bytes::from(header.to_json().map_err(Error::format(layout::ledger_header(seq)))?);
         if let Some(head) = commit(store, seq, &bytes).await? {
+            last_seen.advance(&head)?;
             return Ok(Some(head));
         }
         // Somebody else has this number: our body under it is of no use, and the chain has grown.
@@ -122,6 +166,9 @@ pub(crate) async fn write_genesis(
         body: None,
         request: None,
         snapshot: None,
+        settled: false,
+        expiry: None,
+        drained: None,
         nonce: BodyId::from_bytes(rand::random()),
     };
     let bytes = Bytes::from(header.to_json().map_err(Error::format("the ledger's genesis"))?);

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use lethe_format::ledger::Head;
 
-use super::VerifiedLedger;
 use crate::Error;
 
 #[derive(Clone, Debug)]
@@ -24,26 +23,32 @@ impl LastSeen {
         Self { path: folder.join(format!("{repository}.head")) }
     }
 
-    /// Refuses a ledger that does not contain the head seen last, and remembers its head otherwise.
-    pub fn check_and_advance(&self, ledger: &VerifiedLedger) -> Result<(), Error> {
-        let known = self.read()?;
-        if let Some(known) = known.filter(|known| !ledger.contains(known)) {
-            let problem = format!(
-                "this host has seen entry {} before, and the ledger no longer has it: it was rolled back or replaced ({})",
-                known.seq,
-                self.path.display()
-            );
-            return Err(Error::ledger(known.seq, problem));
-        }
-        if known == Some(ledger.head()) { Ok(()) } else { self.write(&ledger.head()) }
+    /// What this host has seen so far. To be asked before the ledger is read: another process may see more of it
+    /// meanwhile.
+    pub(super) fn known(&self) -> Result<Known, Error> {
+        Ok(Known { head: self.read()?, path: self.path.clone() })
     }
 
-    /// Remembers an entry that this host has just written.
-    pub fn advance(&self, head: &Head) -> Result<(), Error> {
-        match self.read()? {
-            Some(known) if known.seq >= head.seq => Ok(()),
-            _ => self.write(head),
+    /// Remembers an entry, unless a later one is known already.
+    pub(super) fn advance(&self, head: &Head) -> Result<(), Error> {
+        if self.read()?.is_some_and(|known| known.seq >= head.seq) {
+            return Ok(());
         }
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        // Between looking and writing no other process may look or write.
+        let lock = || {
+            fs::create_dir_all(folder)?;
+            let file = File::create(self.path.with_extension("lock"))?;
+            file.lock()?;
+            Ok(file)
+        };
+        let locked = lock().map_err(|cause| self.failed(cause))?;
+        match self.read()? {
+            Some(known) if known.seq >= head.seq => {}
+            _ => self.write(folder, head)?,
+        }
+        drop(locked);
+        Ok(())
     }
 
     fn read(&self) -> Result<Option<Head>, Error> {
@@ -57,13 +62,11 @@ impl LastSeen {
             .map_err(|_| Error::damaged(self.path.display(), "it holds no ledger head"))
     }
 
-    fn write(&self, head: &Head) -> Result<(), Error> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
+    fn write(&self, folder: &Path, head: &Head) -> Result<(), Error> {
         let temporary = self.path.with_extension(format!("{}.tmp", std::process::id()));
         let bytes =
             serde_json::to_vec(head).map_err(|_| Error::Worker("a ledger head is always JSON".to_owned()))?;
         let write = || {
-            fs::create_dir_all(folder)?;
             let mut file = File::create(&temporary)?;
             file.write_all(&bytes)?;
             file.sync_all()?;
@@ -75,5 +78,29 @@ impl LastSeen {
 
     fn failed(&self, cause: std::io::Error) -> Error {
         Error::LocalFile { path: self.path.display().to_string(), cause }
+    }
+}
+
+/// The head that this host had seen before a ledger was read.
+#[derive(Debug)]
+pub(super) struct Known {
+    head: Option<Head>,
+    path: PathBuf,
+}
+
+impl Known {
+    /// Refuses a ledger that lacks the head.
+    pub(super) fn check(&self, contains: impl Fn(&Head) -> bool) -> Result<(), Error> {
+        match &self.head {
+            Some(known) if !contains(known) => {
+                let problem = format!(
+                    "this host has seen entry {} before, and the ledger no longer has it: it was rolled back or replaced ({})",
+                    known.seq,
+                    self.path.display()
+                );
+                Err(Error::ledger(known.seq, problem))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -1,10 +1,14 @@
 //! The tombstone ledger: appended to, read back in full and verified, never rewritten.
 
 mod append;
+mod freshness;
 mod last_seen;
+mod listing;
 mod read;
 
 pub(crate) use append::write_genesis;
 pub use append::{NewEntry, append};
+pub use freshness::Freshness;
 pub use last_seen::LastSeen;
-pub use read::{Entry, VerifiedLedger, head, headers, read_verified};
+pub use lethe_rules::ledger::Entry;
+pub use read::{VerifiedLedger, head, headers, read_trusted, read_verified};

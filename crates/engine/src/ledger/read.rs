@@ -1,15 +1,18 @@
 //! Reading: every entry, every link of the chain, every body. What does not verify stops whatever wanted to read it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
 use lethe_format::ids::Digest;
-use lethe_format::layout::{self, LedgerObject};
-use lethe_format::ledger::{Body, Head, Header, Keys, Kind, Seq, SubjectRef};
+use lethe_format::layout;
+use lethe_format::ledger::{Body, BodyId, Head, Header, Keys, Seq, SourceId};
+use lethe_format::manifest::Manifest;
 use lethe_rules::closure::Tombstones;
+use lethe_rules::ledger::{Entry, Standing, StoredSnapshot, expired, needed_by, standing};
 use lethe_store::ObjectStore;
 
+use super::LastSeen;
+use super::listing::Listing;
 use crate::{Error, Repository, age_file, objects};
 
 /// Entries fetched at a time.
@@ -26,6 +29,16 @@ impl Chain {
     pub(super) fn head(&self) -> Head {
         let last = self.hashes.len().saturating_sub(1);
         Head { seq: last as Seq, hash: self.hashes.get(last).copied().unwrap_or(Digest::from_bytes([0; 32])) }
+    }
+
+    pub(super) fn contains(&self, head: &Head) -> bool {
+        usize::try_from(head.seq).ok().and_then(|seq| self.hashes.get(seq)) == Some(&head.hash)
+    }
+
+    /// The place of the entry with this nonce.
+    pub(super) fn find(&self, nonce: &BodyId) -> Option<Head> {
+        let seq = self.headers.iter().position(|header| header.nonce == *nonce)?;
+        Some(Head { seq: seq as Seq, hash: self.hashes.get(seq).copied()? })
     }
 
     /// Adds the next header if it continues the chain.
@@ -51,51 +64,29 @@ impl Chain {
 
 /// Reads and verifies all headers. `repository` must be the one that genesis names.
 pub(super) async fn header_chain(store: &dyn ObjectStore, repository: Option<&str>) -> Result<Chain, Error> {
-    let seqs = header_numbers(store).await?;
+    Ok(listed_chain(store, repository).await?.0)
+}
+
+async fn listed_chain(store: &dyn ObjectStore, repository: Option<&str>) -> Result<(Chain, Listing), Error> {
+    let listing = Listing::read(store).await?;
     let mut chain = Chain::default();
-    let mut headers = futures_util::stream::iter(seqs)
-        .map(|seq| async move { objects::get(store, &layout::ledger_header(seq), 1 << 20).await })
-        .buffered(PARALLEL);
+    let fetch = |seq| {
+        let (listing, name) = (&listing, layout::ledger_header(seq));
+        async move {
+            let bytes = listing.get(store, &name, 1 << 20).await?;
+            bytes.ok_or_else(|| Error::ledger(seq, format!("entry {seq} is gone")))
+        }
+    };
+    let mut headers = futures_util::stream::iter(listing.numbers()?).map(fetch).buffered(PARALLEL);
     while let Some(bytes) = headers.next().await {
         chain.push(&bytes?)?;
     }
+    drop(headers);
     let named = chain.headers.first().and_then(|genesis| genesis.repository.as_deref());
     if repository.is_some() && named != repository {
         return Err(Error::ledger(0, "it belongs to another repository"));
     }
-    Ok(chain)
-}
-
-/// The numbers of the headers that are there: 0 to n without a gap, at least genesis.
-async fn header_numbers(store: &dyn ObjectStore) -> Result<Vec<Seq>, Error> {
-    let mut seqs = BTreeSet::new();
-    let mut bodies = BTreeSet::new();
-    let mut objects = store.list(layout::LEDGER).await?;
-    while let Some(info) = objects.try_next().await? {
-        match layout::ledger_object(info.name.as_str()) {
-            LedgerObject::Header(seq) => {
-                seqs.insert(seq);
-            }
-            LedgerObject::Body(seq) => {
-                bodies.insert(seq);
-            }
-            LedgerObject::Foreign => {
-                tracing::warn!(object = %info.name, "an object beside the ledger is none of it")
-            }
-        }
-    }
-    if seqs.is_empty() {
-        return Err(Error::ledger(None, "it is not there"));
-    }
-    for (expected, seq) in seqs.iter().enumerate() {
-        if *seq != expected as Seq {
-            return Err(Error::ledger(
-                expected as Seq,
-                format!("entry {expected} is missing, though entry {seq} is there"),
-            ));
-        }
-    }
-    Ok(seqs.into_iter().collect())
+    Ok((chain, listing))
 }
 
 /// The head of the chain of headers; no decryption key is needed.
@@ -108,31 +99,33 @@ pub async fn headers(repository: &Repository) -> Result<Vec<Header>, Error> {
     Ok(header_chain(repository.store().as_ref(), Some(repository.id())).await?.headers)
 }
 
-/// One entry, its keys decrypted.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    pub header: Header,
-    pub keys: Option<Keys>,
-}
-
 /// A ledger of which everything was read and verified. There is no other way to get tombstones.
 #[derive(Clone, Debug)]
 pub struct VerifiedLedger {
     entries: Vec<Entry>,
     hashes: Vec<Digest>,
+    incidents: Vec<String>,
 }
 
 /// Reads and verifies everything.
 ///
 /// # Errors
-/// [`Error::Ledger`] with the entry and what is wrong with it.
+/// [`Error::Ledger`] with the entry and what is wrong with it, [`Error::LedgerUnreadable`] if the store does not answer.
 pub async fn read_verified(repository: &Repository) -> Result<VerifiedLedger, Error> {
+    read_all(repository).await.map_err(|error| match error {
+        Error::Store(cause) => Error::LedgerUnreadable { cause },
+        other => other,
+    })
+}
+
+async fn read_all(repository: &Repository) -> Result<VerifiedLedger, Error> {
     let store = repository.store().as_ref();
-    let chain = header_chain(store, Some(repository.id())).await?;
+    let (chain, listing) = listed_chain(store, Some(repository.id())).await?;
+    let (expired, listed) = (&expired(&chain.headers), &listing);
     let entries: Vec<Entry> = futures_util::stream::iter(chain.headers)
         .map(|header| async move {
             let keys = match &header.body {
-                Some(_) => Some(body(repository, &header).await?),
+                Some(_) => body(repository, listed, &header, expired.contains(&header.seq)).await?,
                 None => None,
             };
             Ok::<_, Error>(Entry { header, keys })
@@ -140,16 +133,36 @@ pub async fn read_verified(repository: &Repository) -> Result<VerifiedLedger, Er
         .buffered(PARALLEL)
         .try_collect()
         .await?;
-    Ok(VerifiedLedger { entries, hashes: chain.hashes })
+    Ok(VerifiedLedger { entries, hashes: chain.hashes, incidents: listing.incidents })
 }
 
-async fn body(repository: &Repository, header: &Header) -> Result<Keys, Error> {
+/// Reads and verifies everything, and refuses a ledger that lacks what this host has seen of it.
+pub async fn read_trusted(repository: &Repository, last_seen: &LastSeen) -> Result<VerifiedLedger, Error> {
+    let known = last_seen.known()?;
+    let ledger = read_verified(repository).await?;
+    known.check(|head| ledger.contains(head))?;
+    last_seen.advance(&ledger.head())?;
+    Ok(ledger)
+}
+
+/// The keys of an entry; none if it has expired and its body is gone. An expired entry whose body is still there counts
+/// like any other: whoever let it expire may have found a snapshot that needs it.
+async fn body(
+    repository: &Repository,
+    listing: &Listing,
+    header: &Header,
+    expired: bool,
+) -> Result<Option<Keys>, Error> {
     let seq = header.seq;
     let problem = |text: &str| Error::ledger(seq, format!("entry {seq}: {text}"));
     let reference = header.body.ok_or_else(|| problem("it has no body"))?;
     let name = layout::ledger_body(seq, &reference.id);
-    let sealed = objects::get_if_there(repository.store().as_ref(), &name, objects::DOCUMENT_LIMIT).await?;
-    let sealed = sealed.ok_or_else(|| problem("its body is missing"))?;
+    let sealed = listing.get(repository.store().as_ref(), &name, objects::DOCUMENT_LIMIT).await?;
+    let sealed = match sealed {
+        Some(sealed) => sealed,
+        None if expired => return Ok(None),
+        None => return Err(problem("its body is missing")),
+    };
     let identities = repository.identities()?.clone();
     objects::off_runtime(move || {
         let plain = age_file::decrypt(&identities.0, &sealed, &name)
@@ -165,7 +178,7 @@ async fn body(repository: &Repository, header: &Header) -> Result<Keys, Error> {
                 format!("entry {seq}: its body holds another number of keys than it says"),
             ));
         }
-        Ok(body.keys)
+        Ok(Some(body.keys))
     })
     .await
 }
@@ -182,91 +195,85 @@ impl VerifiedLedger {
         &self.entries
     }
 
+    /// What somebody has done to the ledger and could be undone: for the person who has to find out who it was.
+    #[must_use]
+    pub fn incidents(&self) -> &[String] {
+        &self.incidents
+    }
+
     /// True if the ledger still has, at its place, an entry that somebody has seen.
     #[must_use]
     pub fn contains(&self, head: &Head) -> bool {
         usize::try_from(head.seq).ok().and_then(|seq| self.hashes.get(seq)) == Some(&head.hash)
     }
 
-    /// The keys that are erased: those of `erased` entries, without those revoked later.
+    /// The ledger as it was when entry `seq` was its head.
+    #[must_use]
+    pub fn until(&self, seq: Seq) -> Self {
+        let len = usize::try_from(seq).unwrap_or(usize::MAX).saturating_add(1);
+        let mut earlier = self.clone();
+        earlier.entries.truncate(len);
+        earlier.hashes.truncate(len);
+        earlier
+    }
+
+    /// What is to be done with each key when a snapshot is restored that was begun at entry `snapshot`.
+    #[must_use]
+    pub fn standing(&self, snapshot: Seq) -> Standing {
+        standing(&self.entries, snapshot)
+    }
+
+    /// The keys that are erased and were not revoked, whenever that was.
     #[must_use]
     pub fn erased(&self) -> Vec<Tombstones> {
-        self.effective(Kind::Erased)
+        self.standing(0).erased
     }
 
-    /// The keys that are anonymised and not erased since.
+    /// True if entries after `seq` say anything about anybody.
     #[must_use]
-    pub fn anonymised(&self) -> Vec<Tombstones> {
-        self.effective(Kind::Anonymised)
+    pub fn speaks_of_people_after(&self, seq: Seq) -> bool {
+        self.entries.iter().any(|entry| entry.header.seq > seq && entry.header.kind.has_keys())
     }
 
-    /// How many keys entries after `seq` erase or anonymise.
+    /// Refuses a ledger that is older than a snapshot, or that has forgotten people whom the snapshot may hold.
+    pub fn check_for(&self, manifest: &Manifest) -> Result<(), Error> {
+        let stored = StoredSnapshot { id: manifest.snapshot.clone(), ledger: manifest.ledger_window() };
+        self.check_for_stored(&stored, &manifest.ledger_head)
+    }
+
+    /// The same for a snapshot of which only this is known; `head` is the one before its view was opened.
+    pub fn check_for_stored(&self, snapshot: &StoredSnapshot, head: &Head) -> Result<(), Error> {
+        let (id, seq) = (&snapshot.id, head.seq);
+        if !self.contains(head) {
+            let problem = format!(
+                "it lacks entry {seq}, which snapshot {id} was taken after: it was rolled back or replaced"
+            );
+            return Err(Error::ledger(seq, problem));
+        }
+        let headers: Vec<Header> = self.entries.iter().map(|entry| entry.header.clone()).collect();
+        let forgotten =
+            self.entries.iter().filter(|entry| entry.header.body.is_some() && entry.keys.is_none());
+        let mut forgotten = forgotten.map(|entry| entry.header.seq);
+        match forgotten.find(|entry| needed_by(&headers, snapshot, *entry)) {
+            None => Ok(()),
+            Some(expired) => {
+                let problem =
+                    format!("entry {expired} has expired, and snapshot {id} may still hold its people");
+                Err(Error::ledger(expired, problem))
+            }
+        }
+    }
+
+    /// The writer's time of the newest entry: as fresh as that is the ledger.
     #[must_use]
-    pub fn keys_after(&self, seq: Seq) -> u64 {
-        let later =
-            self.entries.iter().filter(|entry| entry.header.seq > seq && entry.header.kind.has_keys());
-        later.filter_map(|entry| entry.keys.as_ref()).map(Keys::len).sum()
+    pub fn newest_at(&self) -> Option<Timestamp> {
+        self.entries.iter().map(|entry| entry.header.at).max()
     }
 
-    fn effective(&self, kind: Kind) -> Vec<Tombstones> {
-        // Subjects are told apart by what they are bound to, whatever name they were given.
-        let mut by_subject: BTreeMap<SubjectRef, KeyUnion> = BTreeMap::new();
-        for entry in &self.entries {
-            let (Some(subject), Some(keys)) = (&entry.header.subject, &entry.keys) else { continue };
-            let unnamed = SubjectRef { name: None, ..subject.clone() };
-            let union = by_subject.entry(unnamed).or_default();
-            if entry.header.kind == kind {
-                union.add(keys);
-            } else if entry.header.kind == Kind::Revoked {
-                union.remove(keys);
-            }
-        }
-        by_subject.into_iter().flat_map(|(subject, union)| union.tombstones(&subject)).collect()
-    }
-}
-
-/// Keys of one subject; integers and tuples may both occur if the column's type changed.
-#[derive(Default)]
-struct KeyUnion {
-    integers: roaring::RoaringTreemap,
-    tuples: BTreeSet<Vec<String>>,
-}
-
-impl KeyUnion {
-    fn add(&mut self, keys: &Keys) {
-        match keys {
-            Keys::Integers(set) => self.integers |= set,
-            Keys::Tuples(tuples) => self.tuples.extend(tuples.iter().cloned()),
-        }
-    }
-
-    /// The same key may have been written as a number and as a text.
-    fn remove(&mut self, keys: &Keys) {
-        match keys {
-            Keys::Integers(set) => {
-                self.integers -= set;
-                let number = |tuple: &Vec<String>| match tuple.as_slice() {
-                    [only] => only.parse::<i64>().ok().map(i64::cast_unsigned),
-                    _ => None,
-                };
-                self.tuples.retain(|tuple| !number(tuple).is_some_and(|number| set.contains(number)));
-            }
-            Keys::Tuples(tuples) => {
-                for tuple in tuples {
-                    self.tuples.remove(tuple);
-                    if let [only] = tuple.as_slice()
-                        && let Ok(number) = only.parse::<i64>()
-                    {
-                        self.integers.remove(number.cast_unsigned());
-                    }
-                }
-            }
-        }
-    }
-
-    fn tombstones(self, subject: &SubjectRef) -> Vec<Tombstones> {
-        let sets = [Keys::Integers(self.integers), Keys::Tuples(self.tuples.into_iter().collect())];
-        let not_empty = sets.into_iter().filter(|keys| !keys.is_empty());
-        not_empty.map(|keys| Tombstones { subject: subject.clone(), keys }).collect()
+    /// Whether the outbox of this database was seen empty at or after this time, by that server's clock.
+    #[must_use]
+    pub fn drained_since(&self, source: &SourceId, at: Timestamp) -> bool {
+        let marks = self.entries.iter().filter_map(|entry| entry.header.drained.as_ref());
+        marks.into_iter().any(|mark| mark.source == *source && mark.at >= at)
     }
 }

@@ -11,40 +11,30 @@ use lethe_format::ledger::{Head, Kind};
 use super::Prepared;
 use super::target::Target;
 use crate::Error;
-use crate::ledger::{NewEntry, append, read_verified};
+use crate::ledger::{NewEntry, append};
 use crate::progress::Progress;
 
+/// Cuts over, and gives the entry's place; none if the ledger has come to say more about people than was planned by.
 pub(super) async fn cut_over(
-    prepared: &Prepared,
+    prepared: &mut Prepared,
     target: &Target,
     progress: &Progress,
-) -> Result<Head, Error> {
+) -> Result<Option<Head>, Error> {
     progress.stage("cut over", 0);
-    if target.is_ready().await? {
-        return Ok(prepared.ledger.head());
-    }
     loop {
-        let ledger = read_verified(&prepared.repository).await?;
-        prepared.last_seen.check_and_advance(&ledger)?;
-        if !ledger.contains(&prepared.ledger.head()) {
-            return Err(Error::ledger(
-                prepared.ledger.head().seq,
-                "an entry that this restore was planned by is gone",
-            ));
+        if !prepared.follow_ledger().await? {
+            return Ok(None);
         }
-        target.refuse_late_erasures(&ledger).await?;
         let entry = NewEntry {
-            kind: Kind::CutOver,
-            subject: None,
-            keys: None,
-            request: None,
             snapshot: Some(prepared.manifest.snapshot.clone()),
+            request: prepared.options.request.clone(),
+            ..NewEntry::of(Kind::CutOver)
         };
-        let appended = append(&prepared.repository, entry, Some(ledger.head()), Timestamp::now()).await?;
-        if let Some(head) = appended {
-            prepared.last_seen.advance(&head)?;
-            target.open_to_others().await?;
-            return Ok(head);
+        let head = prepared.ledger.head();
+        let (repository, last_seen) = (&prepared.repository, &prepared.last_seen);
+        if let Some(head) = append(repository, last_seen, entry, Some(head), Timestamp::now()).await? {
+            target.open_to_others(head.seq).await?;
+            return Ok(Some(head));
         }
     }
 }

@@ -12,15 +12,16 @@ use lethe_format::copy_binary;
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{Chunk, CopyFormat, Manifest};
 use lethe_postgres::{CopyIn, Server, large_objects};
-use lethe_rules::row_filter::{Counts, Filters};
+use lethe_rules::row_filter::Counts;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::filter::ChunkFilter;
 use super::plan::rows;
-use super::target::{ChunkKey, Target, UnloggedTable};
+use super::target::{ChunkKey, Loaded, Target, UnloggedTable, record_chunk};
 use super::{Prepared, RestoreOptions};
+use crate::Error;
 use crate::progress::Progress;
-use crate::{Error, Repository, objects};
 
 /// Counts of each table, by its oid in the snapshot.
 pub(super) type TableCounts = BTreeMap<Oid, Counts>;
@@ -33,6 +34,7 @@ struct Work {
     key: ChunkKey,
     chunk: Chunk,
     table: Arc<TableTarget>,
+    seed: [u8; 32],
 }
 
 #[derive(Debug)]
@@ -51,7 +53,7 @@ pub(super) async fn load(
 ) -> Result<TableCounts, Error> {
     forget_lost_rows(prepared, target).await?;
     let mut done = target.restored_chunks().await?;
-    let queue = work(prepared, &done);
+    let queue = work(prepared, target, &done);
     progress.stage("load", queue.iter().map(|work| work.chunk.plain_len).sum());
     let queue = Arc::new(Mutex::new(queue));
     let loader = Arc::new(Loader::new(prepared, progress));
@@ -63,20 +65,26 @@ pub(super) async fn load(
         done.extend(worker.map_err(|cause| Error::Worker(cause.to_string()))??);
     }
     load_large_objects(prepared, target).await?;
+    Ok(add_up(done))
+}
+
+/// What the book says about each table.
+pub(super) async fn counts(target: &Target) -> Result<TableCounts, Error> {
+    Ok(add_up(target.restored_chunks().await?))
+}
+
+fn add_up(chunks: BTreeMap<ChunkKey, Loaded>) -> TableCounts {
     let mut tables = TableCounts::new();
-    for ((table, _), counts) in done {
-        tables.entry(table).or_default().add(counts);
+    for ((table, _), loaded) in chunks {
+        tables.entry(table).or_default().add(loaded.counts);
     }
-    Ok(tables)
+    tables
 }
 
 /// A crash of the server empties unlogged tables, and the book, which is logged, still says that they were loaded.
 /// Such a table is loaded again, unless it has triggers or foreign keys already, which would see it happen.
 async fn forget_lost_rows(prepared: &Prepared, target: &Target) -> Result<(), Error> {
-    let mut recorded = TableCounts::new();
-    for ((table, _), counts) in target.restored_chunks().await? {
-        recorded.entry(table).or_default().add(counts);
-    }
+    let recorded = counts(target).await?;
     for UnloggedTable { schema, name, rows: found, has_triggers } in target.unlogged_tables().await? {
         let named = |table: &&Table| table.name.schema == schema && table.name.name == name;
         let Some(table) = prepared.manifest.catalog.tables.iter().find(named) else { continue };
@@ -107,7 +115,7 @@ pub(super) fn reconcile(manifest: &Manifest, tables: &TableCounts) -> Result<(),
 }
 
 /// Chunks still to be loaded, those of the largest table first.
-fn work(prepared: &Prepared, done: &BTreeMap<ChunkKey, Counts>) -> VecDeque<Work> {
+fn work(prepared: &Prepared, target: &Target, done: &BTreeMap<ChunkKey, Loaded>) -> VecDeque<Work> {
     let manifest = &prepared.manifest;
     let mut queue = VecDeque::new();
     for planned in &prepared.plan.tables {
@@ -122,15 +130,18 @@ fn work(prepared: &Prepared, done: &BTreeMap<ChunkKey, Counts>) -> VecDeque<Work
         });
         let chunks = data.chunks.iter().enumerate().map(|(index, chunk)| ((data.table, index), chunk));
         let left = chunks.filter(|(key, _)| !done.contains_key(key));
-        queue.extend(left.map(|(key, chunk)| Work { key, chunk: chunk.clone(), table: table.clone() }));
+        queue.extend(left.map(|(key, chunk)| Work {
+            key,
+            chunk: chunk.clone(),
+            table: table.clone(),
+            seed: target.seed(key),
+        }));
     }
     queue
 }
 
 struct Loader {
-    repository: Repository,
-    filters: Arc<Filters>,
-    snapshot: lethe_format::ids::SnapshotId,
+    filter: ChunkFilter,
     memory: Arc<Semaphore>,
     /// Kilobytes in all.
     budget: u32,
@@ -141,7 +152,7 @@ struct Loader {
 struct Filtered {
     work: Work,
     rows: Bytes,
-    counts: Counts,
+    loaded: Loaded,
     _memory: OwnedSemaphorePermit,
 }
 
@@ -151,9 +162,7 @@ impl Loader {
         let budget =
             u32::try_from((memory / 1024).max(1)).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32);
         Self {
-            repository: prepared.repository.clone(),
-            filters: prepared.plan.filters.clone(),
-            snapshot: prepared.manifest.snapshot.clone(),
+            filter: ChunkFilter::new(prepared),
             memory: Arc::new(Semaphore::new(budget as usize)),
             budget,
             progress: progress.clone(),
@@ -164,7 +173,7 @@ impl Loader {
         self: Arc<Self>,
         server: Server,
         queue: Arc<Mutex<VecDeque<Work>>>,
-    ) -> Result<Vec<(ChunkKey, Counts)>, Error> {
+    ) -> Result<Vec<(ChunkKey, Loaded)>, Error> {
         let mut done = Vec::new();
         let mut next = self.start_next(&queue).await;
         while let Some(filtered) = next {
@@ -172,7 +181,7 @@ impl Loader {
             next = self.start_next(&queue).await;
             send(&server, &filtered).await?;
             self.progress.advance(filtered.work.chunk.plain_len);
-            done.push((filtered.work.key, filtered.counts));
+            done.push((filtered.work.key, filtered.loaded));
         }
         Ok(done)
     }
@@ -192,34 +201,15 @@ impl Loader {
         let kilobytes = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(self.budget);
         let permit = self.memory.clone().acquire_many_owned(kilobytes).await;
         let memory = permit.map_err(|cause| Error::Worker(cause.to_string()))?;
-        let plain = rows(&self.repository, &work.chunk).await?;
-        let (filters, snapshot, table, count) =
-            (self.filters.clone(), self.snapshot.clone(), work.table.oid, work.chunk.rows);
-        let (rows, counts) = objects::off_runtime(move || {
-            let (rows, counts) =
-                filters.apply(table, &plain, count).map_err(|cause| Error::Filter { snapshot, cause })?;
-            let rows = match rows {
-                std::borrow::Cow::Borrowed(_) => None,
-                std::borrow::Cow::Owned(rows) => Some(rows),
-            };
-            Ok((Bytes::from(rows.unwrap_or(plain)), counts))
-        })
-        .await?;
-        if counts.read != work.chunk.rows {
-            let object = format!("chunk {} of {}", work.key.1, work.table.sql);
-            return Err(Error::damaged(
-                object,
-                format!("it holds {} rows, {} were stored", counts.read, work.chunk.rows),
-            ));
-        }
-        Ok(Filtered { work, rows, counts, _memory: memory })
+        let (rows, loaded) = self.filter.apply(work.table.oid, &work.chunk, work.seed).await?;
+        Ok(Filtered { work, rows, loaded, _memory: memory })
     }
 }
 
 async fn send(server: &Server, filtered: &Filtered) -> Result<(), Error> {
     let table = &filtered.work.table;
     server.run("BEGIN", "begin", &table.sql).await?;
-    if filtered.counts.loaded > 0 {
+    if filtered.loaded.counts.loaded > 0 {
         let columns = table.columns.iter().map(String::as_str);
         let mut copy = CopyIn::start(server, &table.sql, columns, table.format).await?;
         let mut rows = filtered.rows.clone();
@@ -228,15 +218,15 @@ async fn send(server: &Server, filtered: &Filtered) -> Result<(), Error> {
             copy.send(piece).await?;
         }
         let taken = copy.finish().await?;
-        if taken != filtered.counts.loaded {
+        if taken != filtered.loaded.counts.loaded {
             return Err(Error::Counts {
                 table: table.sql.clone(),
-                expected: filtered.counts.loaded,
+                expected: filtered.loaded.counts.loaded,
                 found: taken,
             });
         }
     }
-    let record = Target::record_chunk(filtered.work.key, &filtered.counts);
+    let record = record_chunk(filtered.work.key, &filtered.loaded);
     server.run(&(record + "COMMIT"), "record a chunk of", &table.sql).await?;
     Ok(())
 }
@@ -286,7 +276,7 @@ async fn load_large_objects(prepared: &Prepared, target: &Target) -> Result<(), 
             rest = after;
         }
         let counts = Counts { read: chunk.rows, loaded: chunk.rows, ..Counts::default() };
-        let record = Target::record_chunk((0, index), &counts);
+        let record = record_chunk((0, index), &Loaded { counts, content: chunk.name.to_string() });
         server.run(&(record + "COMMIT"), "record a chunk of", "large objects").await?;
     }
     Ok(())

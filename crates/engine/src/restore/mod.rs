@@ -5,37 +5,50 @@
 //! 3. *Plan*: the closure. Up to here nothing is written, and a dry run ends here.
 //! 4. *Load*: close the database to others, create the schema, stream the surviving rows.
 //! 5. *Finish*: indexes, sequences, statistics, views, foreign keys, triggers, grants.
-//! 6. *Cut over*: read the ledger again, reconcile the counts, append the cut-over entry, open the database: ready.
+//! 6. *Cut over*: read the ledger again, append the cut-over entry, open the database: ready. If the ledger says more
+//!    by then, what was loaded of those people is taken back, and 4 to 6 are gone through again.
 //! 7. *Verify*: validate the foreign keys, look for tombstoned keys, remove the bookkeeping: verified.
 //!
 //! A restore that was interrupted is continued by running it again: every statement and every chunk is recorded in
 //! the transaction that carries it out, so nothing is done twice. Until step 6 nobody else can connect.
 
+mod constants;
 mod cut_over;
 mod decode;
 mod fetch;
+mod filter;
 mod finish;
+mod late;
 mod load;
 mod plan;
 mod preflight;
 mod select;
+mod sequences;
 mod statements;
 mod target;
 mod verify;
 
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use lethe_format::ids::SnapshotId;
-use lethe_format::ledger::Head;
+use lethe_format::ledger::{Head, Kind, SubjectRef};
+use lethe_format::manifest::{Manifest, Sequence};
 use lethe_postgres::{ConnectionSettings, Purpose, Server};
+use lethe_rules::anonymise::Anonymise;
+use lethe_rules::objection::Code;
 use lethe_rules::row_filter::Counts;
 use serde::Serialize;
 
-use crate::ledger::{LastSeen, VerifiedLedger};
+use crate::ledger::{Freshness, LastSeen, VerifiedLedger};
 use crate::progress::Progress;
 use crate::{Error, Repository, ledger};
+pub(crate) use plan::rows;
 pub use plan::{Plan, PlannedTable};
 pub use select::{SnapshotInfo, Wanted, list, newest_catalog};
+pub(crate) use select::{ids as snapshot_ids, load_manifest};
+pub(crate) use target::begun;
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -51,6 +64,17 @@ pub struct RestoreOptions {
     pub no_acl: bool,
     /// `SET ROLE` before anything is created.
     pub role: Option<String>,
+    /// What becomes of the rows of people who are anonymised, and who counts as inactive.
+    pub anonymise: Anonymise,
+    pub freshness: Freshness,
+    /// How long a deletion may have waited in the source's outbox when the snapshot was taken.
+    pub max_capture_lag: Duration,
+    /// The reference of the instruction; its keyed hash stands in the cut-over entry.
+    pub request: Option<String>,
+    /// Objections that somebody has answered for.
+    pub acknowledged: Vec<Code>,
+    /// The subjects of the settings: ids of theirs are never given out again.
+    pub subjects: Vec<SubjectRef>,
 }
 
 /// A restore that may begin: everything decided, nothing written.
@@ -59,10 +83,12 @@ pub struct Prepared {
     repository: Repository,
     target: ConnectionSettings,
     options: RestoreOptions,
-    manifest: lethe_format::manifest::Manifest,
+    manifest: Manifest,
     archive: lethe_format::archive::Archive,
     ledger: VerifiedLedger,
     plan: Plan,
+    /// Sequences of the newest snapshot, if that is not the one that is restored.
+    later_sequences: Vec<Sequence>,
     last_seen: LastSeen,
     started: Instant,
 }
@@ -86,12 +112,17 @@ pub struct RowCounts {
     pub loaded: u64,
     pub dropped: u64,
     pub changed: u64,
+    /// Of the dropped ones, those that were never sent to the target.
+    pub never_loaded: u64,
+    /// Of the dropped ones, those that had been loaded when the erasure arrived.
+    pub late_removed: u64,
 }
 
-impl From<Counts> for RowCounts {
-    fn from(counts: Counts) -> Self {
+impl RowCounts {
+    fn new(counts: Counts, late_removed: u64) -> Self {
         let Counts { read, loaded, dropped, changed } = counts;
-        Self { read, loaded, dropped, changed }
+        let late_removed = late_removed.min(dropped);
+        Self { read, loaded, dropped, changed, never_loaded: dropped - late_removed, late_removed }
     }
 }
 
@@ -131,25 +162,25 @@ pub async fn prepare(
     let started = Instant::now();
     progress.stage("ledger", 0);
     repository.identities()?;
-    let ledger = ledger::read_verified(repository).await?;
-    last_seen.check_and_advance(&ledger)?;
+    let ledger = ledger::read_trusted(repository, &last_seen).await?;
+    options.freshness.check(&ledger, Timestamp::now())?;
     let id = select::choose(repository, &options.snapshot).await?;
     let manifest = select::load_manifest(repository, &id).await?;
-    if !ledger.contains(&manifest.ledger_head) {
-        let seq = manifest.ledger_head.seq;
-        return Err(Error::ledger(
-            seq,
-            format!(
-                "it lacks entry {seq}, which snapshot {id} was taken after: it was rolled back or replaced"
-            ),
-        ));
-    }
+    ledger.check_for(&manifest)?;
     progress.stage("preflight", 0);
     let archive = fetch::schema(repository, &manifest).await?;
     let server = Server::connect(target, Purpose::Restore).await?;
+    let begun = target::begun(&server).await?;
+    // After the cut-over, erasures are the applications' business.
+    let ledger = match begun.as_ref().and_then(|begun| begun.cut_over) {
+        Some(cut_over) => ledger.until(cut_over),
+        None => ledger,
+    };
     let mut objections =
-        preflight::check(repository, &server, &manifest, &archive, &ledger, &options).await?;
-    let plan = match plan::make(repository, &manifest, &ledger, options.jobs, progress).await {
+        preflight::check(repository, &server, begun.as_ref(), &manifest, &archive, &ledger, &options).await?;
+    let mut options = options;
+    objections.extend(constants::resolve(&server, &manifest, &mut options.anonymise).await?);
+    let plan = match plan::make(repository, &manifest, &ledger, &options, progress).await {
         Ok(plan) => plan,
         Err(Error::Refused(more)) => {
             objections.extend(more);
@@ -160,8 +191,19 @@ pub async fn prepare(
     if !objections.is_empty() {
         return Err(Error::Refused(objections));
     }
-    let (repository, target) = (repository.clone(), target.clone());
-    Ok(Prepared { repository, target, options, manifest, archive, ledger, plan, last_seen, started })
+    let later_sequences = select::later_sequences(repository, &manifest.snapshot).await?;
+    Ok(Prepared {
+        repository: repository.clone(),
+        target: target.clone(),
+        options,
+        manifest,
+        archive,
+        ledger,
+        plan,
+        later_sequences,
+        last_seen,
+        started,
+    })
 }
 
 impl Prepared {
@@ -174,37 +216,119 @@ impl Prepared {
     ///
     /// # Errors
     /// The target stays closed unless the cut-over was reached; running the same restore again continues it.
-    pub async fn run(self, progress: &Progress) -> Result<RestoreReport, Error> {
+    pub async fn run(mut self, progress: &Progress) -> Result<RestoreReport, Error> {
         let planned = self.started.elapsed().as_secs_f64();
         let target = target::Target::open(&self).await?;
-        target.refuse_late_erasures(&self.ledger).await?;
         let statements = statements::Statements::new(&self);
-        statements.create_schema(&target, progress).await?;
-        let tables = load::load(&self, &target, progress).await?;
-        load::reconcile(&self.manifest, &tables)?;
-        let loaded = self.started.elapsed().as_secs_f64();
-        let unvalidated = finish::finish(&self, &target, &statements, progress).await?;
-        let head = cut_over::cut_over(&self, &target, progress).await?;
+        let (mut loaded, mut head) = (planned, self.ledger.head());
+        if target.is_open().await? {
+            // A run before this one has cut over.
+        } else {
+            self.record_inactive().await?;
+            loop {
+                late::take_back(&self, &target, &statements, progress).await?;
+                statements.create_schema(&target, progress).await?;
+                let tables = load::load(&self, &target, progress).await?;
+                load::reconcile(&self.manifest, &tables)?;
+                loaded = self.started.elapsed().as_secs_f64();
+                // Before the indexes, a table is taken back for next to nothing.
+                if !self.follow_ledger().await? {
+                    self.plan_again(progress).await?;
+                    continue;
+                }
+                finish::finish(&self, &target, &statements, progress).await?;
+                match cut_over::cut_over(&mut self, &target, progress).await? {
+                    Some(entry) => break head = entry,
+                    None => self.plan_again(progress).await?,
+                }
+            }
+        }
         let ready = self.started.elapsed().as_secs_f64();
-        verify::verify(&self, &target, &unvalidated, progress).await?;
+        let (tables, late) = (load::counts(&target).await?, target.late_removed().await?);
+        verify::verify(&self, &target, &statements.unvalidated(&self), progress).await?;
         target.remove_bookkeeping().await?;
         let verified = self.started.elapsed().as_secs_f64();
-        Ok(self.report(head, &tables, Seconds { plan: planned, load: loaded, ready, verified }))
+        Ok(self.report(head, &tables, &late, Seconds { plan: planned, load: loaded, ready, verified }))
     }
 
-    fn report(&self, ledger_head: Head, tables: &load::TableCounts, seconds: Seconds) -> RestoreReport {
-        let mut total = Counts::default();
+    /// By what rows are filtered: as long as this is the same, what was loaded stays as it is.
+    fn rules(&self) -> String {
+        let mut hash = blake3::Hasher::new();
+        for entry in self.ledger.entries().iter().filter(|entry| entry.header.kind.has_keys()) {
+            hash.update(&entry.header.seq.to_be_bytes());
+        }
+        for rule in &self.options.anonymise.masks {
+            hash.update(rule.fingerprint().as_bytes());
+        }
+        hash.finalize().to_hex().to_string()
+    }
+
+    /// Puts the people that the two-year rule found on the ledger, before anything of theirs is loaded.
+    async fn record_inactive(&mut self) -> Result<(), Error> {
+        let Some((subject, keys)) = self.plan.newly_inactive.take() else { return Ok(()) };
+        let entry = ledger::NewEntry::about(Kind::Anonymised, subject, keys);
+        let appended =
+            ledger::append(&self.repository, &self.last_seen, entry, None, Timestamp::now()).await?;
+        if let Some(head) = appended {
+            // Nobody else's entry in between: then the plan knows everything that the ledger says.
+            let ledger = self.read_ledger().await?;
+            if !ledger.until(head.seq - 1).speaks_of_people_after(self.ledger.head().seq) {
+                self.ledger = ledger.until(head.seq);
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_ledger(&self) -> Result<VerifiedLedger, Error> {
+        let ledger = ledger::read_trusted(&self.repository, &self.last_seen).await?;
+        let planned = self.ledger.head();
+        if !ledger.contains(&planned) {
+            return Err(Error::ledger(planned.seq, "an entry that this restore was planned by is gone"));
+        }
+        self.options.freshness.check(&ledger, Timestamp::now())?;
+        ledger.check_for(&self.manifest)?;
+        Ok(ledger)
+    }
+
+    /// Reads the ledger again; false if it says anything about people that the plan does not know.
+    async fn follow_ledger(&mut self) -> Result<bool, Error> {
+        let ledger = self.read_ledger().await?;
+        let known = !ledger.speaks_of_people_after(self.ledger.head().seq);
+        if known {
+            self.ledger = ledger;
+        }
+        Ok(known)
+    }
+
+    /// Makes the plan again by what the ledger says now.
+    async fn plan_again(&mut self, progress: &Progress) -> Result<(), Error> {
+        let ledger = self.read_ledger().await?;
+        self.plan = plan::make(&self.repository, &self.manifest, &ledger, &self.options, progress).await?;
+        self.ledger = ledger;
+        self.record_inactive().await
+    }
+
+    fn report(
+        &self,
+        ledger_head: Head,
+        tables: &load::TableCounts,
+        late: &BTreeMap<u32, u64>,
+        seconds: Seconds,
+    ) -> RestoreReport {
+        let (mut total, mut total_late) = (Counts::default(), 0);
         let mut rows = Vec::new();
         for data in &self.manifest.tables {
             let counts = tables.get(&data.table).copied().unwrap_or_default();
+            let late = late.get(&data.table).copied().unwrap_or(0);
             total.add(counts);
+            total_late += late;
             let name = self.manifest.catalog.table(data.table).map(|table| table.name.to_string());
-            rows.push(TableReport { table: name.unwrap_or_default(), rows: counts.into() });
+            rows.push(TableReport { table: name.unwrap_or_default(), rows: RowCounts::new(counts, late) });
         }
         RestoreReport {
             snapshot: self.manifest.snapshot.clone(),
             ledger_head,
-            rows: total.into(),
+            rows: RowCounts::new(total, total_late),
             tables: rows,
             seconds,
             bytes: Bytes {

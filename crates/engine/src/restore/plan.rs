@@ -2,14 +2,15 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use lethe_format::ids::{Oid, SnapshotId};
-use lethe_format::ledger::Head;
+use lethe_format::ledger::{Head, Keys, SubjectRef};
 use lethe_format::manifest::{Chunk, CopyFormat, Manifest};
-use lethe_rules::closure::Closure;
+use lethe_postgres::capture::former_keys_table;
+use lethe_rules::closure::{Closure, Tombstones, subject_key};
 use lethe_rules::row_filter::Filters;
 use serde::Serialize;
 use std::sync::Arc;
 
-use super::{decode, fetch};
+use super::{RestoreOptions, decode, fetch};
 use crate::ledger::VerifiedLedger;
 use crate::progress::Progress;
 use crate::{Error, Repository, objects};
@@ -21,12 +22,22 @@ pub struct Plan {
     pub ledger_head: Head,
     /// Keys on the ledger that are erased and not revoked.
     pub tombstones: u64,
+    /// Of those, the ones that were put on the ledger before the snapshot was begun, ahead of their deletion.
+    pub written_ahead: u64,
+    /// Keys on the ledger that are anonymised, neither erased nor revoked.
+    pub anonymised: u64,
+    /// People of this snapshot who were not seen for so long that they are anonymised, and are not on the ledger yet.
+    pub inactive: u64,
     /// In the order in which they are loaded: the largest first.
     pub tables: Vec<PlannedTable>,
+    /// What somebody has done to the ledger; restoring goes on by what was written first.
+    pub incidents: Vec<String>,
     /// Large objects belong to nobody that a foreign key could name: they come back whole.
     pub large_objects: usize,
     #[serde(skip)]
     pub(super) filters: Arc<Filters>,
+    #[serde(skip)]
+    pub(super) newly_inactive: Option<(SubjectRef, Keys)>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -46,11 +57,15 @@ pub(super) async fn make(
     repository: &Repository,
     manifest: &Manifest,
     ledger: &VerifiedLedger,
-    jobs: usize,
+    options: &RestoreOptions,
     progress: &Progress,
 ) -> Result<Plan, Error> {
-    let tombstones = ledger.erased();
-    let mut closure = Closure::new(&manifest.catalog, &manifest.tables, &tombstones);
+    let mut standing = ledger.standing(manifest.ledger_head.seq);
+    let tombstones = count(&standing.erased) + count(&standing.gone);
+    tracing::info!(erased = tombstones, head = ledger.head().seq, hash = %ledger.head().hash, "filtering by");
+    let former = former_keys(manifest, &standing.erased);
+    standing.erased.extend(former);
+    let mut closure = Closure::new(&manifest.catalog, &manifest.tables, &standing, &options.anonymise);
     while let Some(tables) = closure.next_scan() {
         let chunks: Vec<(Oid, &Chunk)> = tables
             .iter()
@@ -61,13 +76,14 @@ pub(super) async fn make(
         // Decoding is parallel, looking at the rows is not: each row may add to what the next one is asked.
         let mut decoded = futures_util::stream::iter(chunks)
             .map(|(table, chunk)| async move { Ok::<_, Error>((table, rows(repository, chunk).await?)) })
-            .buffered(jobs.max(1));
+            .buffered(options.jobs.max(1));
         while let Some((table, rows)) = decoded.try_next().await? {
             let filter = |cause| Error::Filter { snapshot: manifest.snapshot.clone(), cause };
             closure.observe(table, &rows).map_err(filter)?;
             progress.advance(rows.len() as u64);
         }
     }
+    let newly_inactive = closure.newly_inactive();
     let filters = closure.finish().map_err(Error::Refused)?;
     let mut tables: Vec<PlannedTable> = manifest
         .tables
@@ -88,15 +104,38 @@ pub(super) async fn make(
     Ok(Plan {
         snapshot: manifest.snapshot.clone(),
         ledger_head: ledger.head(),
-        tombstones: tombstones.iter().map(|tombstones| tombstones.keys.len()).sum(),
+        tombstones,
+        written_ahead: standing.written_ahead,
+        anonymised: count(&standing.anonymised),
+        inactive: newly_inactive.as_ref().map_or(0, |(_, keys)| keys.len()),
         tables,
+        incidents: ledger.incidents().to_vec(),
         large_objects: manifest.large_objects.objects.len(),
         filters: Arc::new(filters),
+        newly_inactive,
     })
 }
 
+/// The capture keeps former keys of living people, under the key that each has now: they go with the person.
+fn former_keys(manifest: &Manifest, erased: &[Tombstones]) -> Vec<Tombstones> {
+    let of = |tombstones: &Tombstones| {
+        let table = former_keys_table(&tombstones.subject.table);
+        manifest.catalog.table_named(&table)?;
+        let key = subject_key(&manifest.catalog, &tombstones.subject).ok()?;
+        let subject = manifest.catalog.table(key.table)?;
+        let names = key.columns.iter().filter_map(|column| Some(subject.column(*column)?.name.clone()));
+        let subject = SubjectRef { name: None, table, columns: Some(names.collect()) };
+        Some(Tombstones { subject, keys: tombstones.keys.clone() })
+    };
+    erased.iter().filter_map(of).collect()
+}
+
+fn count(tombstones: &[Tombstones]) -> u64 {
+    tombstones.iter().map(|tombstones| tombstones.keys.len()).sum()
+}
+
 /// Fetches and decodes one chunk.
-pub(super) async fn rows(repository: &Repository, chunk: &Chunk) -> Result<Vec<u8>, Error> {
+pub(crate) async fn rows(repository: &Repository, chunk: &Chunk) -> Result<Vec<u8>, Error> {
     let sealed = fetch::chunk(repository.store().as_ref(), chunk).await?;
     let (identities, key) = (repository.identities()?.clone(), repository.naming_key()?.clone());
     let chunk = chunk.clone();

@@ -9,13 +9,15 @@ use lethe_format::manifest::Manifest;
 use lethe_postgres::{Server, ServerInfo, facts};
 use lethe_rules::objection::{Code, Objection};
 
-use super::{RestoreOptions, target};
+use super::RestoreOptions;
+use super::target::{self, Begun};
 use crate::ledger::VerifiedLedger;
 use crate::{Error, Repository};
 
 pub(super) async fn check(
     repository: &Repository,
     server: &Server,
+    begun: Option<&Begun>,
     manifest: &Manifest,
     archive: &Archive,
     ledger: &VerifiedLedger,
@@ -24,16 +26,37 @@ pub(super) async fn check(
     let mut objections = Vec::new();
     let info = ServerInfo::read(server).await?;
     server_fits(&info, manifest, &mut objections);
-    target_is_free(server, &info, manifest, &mut objections).await?;
+    target_is_free(server, &info, begun, manifest, &mut objections).await?;
     extensions(server, manifest, &mut objections).await?;
     roles(server, manifest, archive, options, &mut objections).await?;
     tablespaces(server, manifest, &mut objections).await?;
     chunks_are_there(repository, manifest, &mut objections).await?;
-    if !ledger.anonymised().is_empty() {
-        let problem = "the ledger holds anonymised people, and this version cannot anonymise on restore";
-        objections.push(Objection::new(Code::UnsupportedTombstone, "the ledger", problem));
-    }
+    capture_was_drained(manifest, ledger, options, &mut objections);
+    objections.retain(|objection| !options.acknowledged.contains(&objection.code));
     Ok(objections)
+}
+
+/// If deletions had been waiting for long, whoever brings them to the ledger was not at work, and the ledger may lack
+/// more of them by now; unless it has been seen since that none was left.
+fn capture_was_drained(
+    manifest: &Manifest,
+    ledger: &VerifiedLedger,
+    options: &RestoreOptions,
+    objections: &mut Vec<Objection>,
+) {
+    let Some(capture) = &manifest.capture else { return };
+    if capture.lag() <= options.max_capture_lag || ledger.drained_since(&capture.source, capture.at) {
+        return;
+    }
+    let problem = format!(
+        "{} deletions were waiting to be put on the ledger when it was taken, the oldest for {} s",
+        capture.waiting,
+        capture.lag().as_secs()
+    );
+    let hint = "if the source still runs: lethe tombstone capture run. If it is lost, deletions since then may be lost with it; answer for that with --acknowledge capture_lag";
+    objections.push(
+        Objection::new(Code::CaptureLag, format!("snapshot {}", manifest.snapshot), problem).hint(hint),
+    );
 }
 
 fn server_fits(info: &ServerInfo, manifest: &Manifest, objections: &mut Vec<Objection>) {
@@ -78,13 +101,19 @@ fn same_locale(one: &str, other: &str) -> bool {
 async fn target_is_free(
     server: &Server,
     info: &ServerInfo,
+    begun: Option<&Begun>,
     manifest: &Manifest,
     objections: &mut Vec<Objection>,
 ) -> Result<(), Error> {
     let object = format!("database {}", info.database);
-    match target::unfinished(server).await? {
-        Some(snapshot) if snapshot == manifest.snapshot.as_str() => {}
-        Some(snapshot) => {
+    match begun {
+        Some(Begun { snapshot, cut_over }) if snapshot == manifest.snapshot.as_str() => {
+            if cut_over.is_some() {
+                // Applications are at work already; only the verification is left.
+                return Ok(());
+            }
+        }
+        Some(Begun { snapshot, .. }) => {
             let problem = format!("it holds an unfinished restore of snapshot {snapshot}");
             let hint = format!("finish it with --snapshot {snapshot}, or drop and create the database");
             objections.push(Objection::new(Code::UnfinishedRestore, &object, problem).hint(hint));
@@ -102,7 +131,7 @@ async fn target_is_free(
         let problem = "the server is a standby and cannot be written to";
         objections.push(Objection::new(Code::MissingPrivilege, &object, problem));
     }
-    let others = facts::other_sessions(server).await?;
+    let others = other_sessions(server).await?;
     if others > 0 {
         let problem = format!("{others} other sessions are connected to it");
         let hint = "end them: nobody else may be connected while a restore is under way";
@@ -112,6 +141,31 @@ async fn target_is_free(
         let problem = format!("role {} does not own it and cannot close it to others", info.user);
         let hint = format!("ALTER DATABASE {} OWNER TO {}", info.database, info.user);
         objections.push(Objection::new(Code::MissingPrivilege, &object, problem).hint(hint));
+    }
+    can_be_closed(server, &object, objections).await
+}
+
+/// Sessions end a moment after their clients, so those that end by themselves do not count.
+async fn other_sessions(server: &Server) -> Result<i64, Error> {
+    let mut others = facts::other_sessions(server).await?;
+    for _ in 0..20 {
+        if others == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        others = facts::other_sessions(server).await?;
+    }
+    Ok(others)
+}
+
+/// A role that may act as the owner needs no grant to connect, so nothing can be taken from it.
+async fn can_be_closed(server: &Server, object: &str, objections: &mut Vec<Objection>) -> Result<(), Error> {
+    for role in target::may_connect(server).await? {
+        let problem = format!(
+            "it cannot be closed to role {role}, which may act as its owner or as the restoring role"
+        );
+        let hint = "restore as a superuser, or as an owner of its own that nobody else is a member of";
+        objections.push(Objection::new(Code::TargetNotClosed, object, problem).hint(hint));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use lethe_format::catalog::Catalog;
 use lethe_format::ids::SnapshotId;
 use lethe_format::layout;
-use lethe_format::manifest::Manifest;
+use lethe_format::manifest::{Manifest, Sequence};
 use serde::Serialize;
 
 use crate::{Error, Repository, objects};
@@ -30,7 +30,7 @@ impl std::fmt::Display for Wanted {
 }
 
 /// Snapshots that have a manifest, oldest first.
-async fn ids(repository: &Repository) -> Result<Vec<SnapshotId>, Error> {
+pub(crate) async fn ids(repository: &Repository) -> Result<Vec<SnapshotId>, Error> {
     let objects = repository.store().list(layout::SNAPSHOTS).await?;
     let infos: Vec<_> = objects.try_collect().await?;
     let mut ids: Vec<SnapshotId> =
@@ -67,6 +67,23 @@ pub(crate) async fn load_manifest(repository: &Repository, id: &SnapshotId) -> R
         return Err(Error::damaged(object, "it is the manifest of another snapshot"));
     }
     Ok(manifest)
+}
+
+/// The sequences of the newest readable snapshot after this one: since sequences only ever grow, it has seen the most.
+pub(super) async fn later_sequences(
+    repository: &Repository,
+    chosen: &SnapshotId,
+) -> Result<Vec<Sequence>, Error> {
+    for id in ids(repository).await?.iter().rev().take_while(|id| *id > chosen) {
+        match load_manifest(repository, id).await {
+            Ok(manifest) => return Ok(manifest.sequences),
+            Err(error @ (Error::Damaged { .. } | Error::Format { .. } | Error::Decrypt { .. })) => {
+                tracing::warn!(%error, "a newer snapshot cannot be read; ids that it has seen may be given out again");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// The catalog of the newest snapshot; none if there is no snapshot yet.

@@ -42,6 +42,15 @@ impl Statements {
         self.all.iter().filter(move |statement| statement.step == step && !left_out)
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Statement> {
+        self.all.iter()
+    }
+
+    /// The foreign keys that are created without looking at the rows.
+    pub(super) fn unvalidated(&self, prepared: &Prepared) -> Vec<Unvalidated> {
+        self.of(Step::ForeignKey).filter_map(|statement| unvalidated(prepared, statement)).collect()
+    }
+
     /// Everything that comes before the rows.
     pub(super) async fn create_schema(&self, target: &Target, progress: &Progress) -> Result<(), Error> {
         self.run_in_order(target, Step::PreData, "schema", progress).await
@@ -74,25 +83,20 @@ impl Statements {
             .await
     }
 
-    /// Creates the foreign key without validating it, where the server can; tells if it is still to be validated.
+    /// Creates the foreign key without validating it, where the server can.
     pub(super) async fn run_foreign_key(
         &self,
         prepared: &Prepared,
         target: &Target,
         server: &Server,
         statement: &Statement,
-    ) -> Result<Option<Unvalidated>, Error> {
+    ) -> Result<(), Error> {
+        if unvalidated(prepared, statement).is_none() {
+            return self.run(target, server, statement).await;
+        }
         let text = statement.sql.trim().trim_end_matches(';');
-        let known = statement.table.clone().zip(statement.constraint.clone());
-        let deferrable =
-            known.filter(|(table, constraint)| may_be_validated_later(prepared, table, constraint));
-        let Some((table, constraint)) = deferrable else {
-            self.run(target, server, statement).await?;
-            return Ok(None);
-        };
         let sql = self.sql(statement, &format!("{text} NOT VALID;"));
-        target.run_once(server, statement.dump_id, &sql, &statement.object).await?;
-        Ok(Some(Unvalidated { table, constraint }))
+        target.run_once(server, statement.dump_id, &sql, &statement.object).await
     }
 
     fn sql(&self, statement: &Statement, definition: &str) -> String {
@@ -110,6 +114,11 @@ impl Statements {
         }
         sql
     }
+}
+
+fn unvalidated(prepared: &Prepared, statement: &Statement) -> Option<Unvalidated> {
+    let (table, constraint) = statement.table.clone().zip(statement.constraint.clone())?;
+    may_be_validated_later(prepared, &table, &constraint).then_some(Unvalidated { table, constraint })
 }
 
 /// False for what the source itself had not validated, and for partitioned tables, where `NOT VALID` is refused before

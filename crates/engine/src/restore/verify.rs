@@ -72,7 +72,7 @@ async fn look_for_erased(prepared: &Prepared, server: &Server, oid: u32) -> Resu
         }
         if rows.len() > 4 << 20 || piece.is_none() {
             let filter = |cause| Error::Filter { snapshot: manifest.snapshot.clone(), cause };
-            let (_, found) = prepared.plan.filters.apply(oid, &rows, count).map_err(filter)?;
+            let (_, found) = prepared.plan.filters.apply(oid, &rows, count, &[0; 32]).map_err(filter)?;
             if found.dropped > 0 {
                 let problem = format!("{} rows of erased people are in the restored database", found.dropped);
                 return Err(Error::Verification { object: table.name.to_string(), problem });

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use lethe_format::ids::{Digest, SnapshotId};
 use lethe_format::layout;
 use lethe_format::manifest::{Chunk, ChunkIndex, Manifest, StoredObject, VERSION};
+use lethe_rules::ledger::StoredSnapshot;
 use lethe_store::ObjectName;
 
-use crate::{Error, Repository, objects};
+use crate::{Error, Repository, objects, prune};
 
 pub(super) async fn write_schema(
     repository: &Repository,
@@ -26,7 +27,12 @@ pub(super) async fn write_schema(
 pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest) -> Result<(), Error> {
     let chunks: BTreeMap<Digest, &Chunk> = manifest.all_chunks().map(|chunk| (chunk.name, chunk)).collect();
     let chunks = chunks.into_values().cloned().collect();
-    let index = ChunkIndex { version: VERSION, snapshot: manifest.snapshot.clone(), chunks };
+    let index = ChunkIndex {
+        version: VERSION,
+        snapshot: manifest.snapshot.clone(),
+        ledger: manifest.ledger_window(),
+        chunks,
+    };
     let index =
         index.to_bytes(repository.naming_key()?.as_bytes()).map_err(Error::format("the chunk index"))?;
     repository
@@ -37,6 +43,15 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
     let json = manifest.to_json().map_err(Error::format("the manifest"))?;
     let recipients = repository.recipients().to_vec();
     let sealed = objects::off_runtime(move || objects::seal(&recipients, &json, 3)).await?;
-    let name = layout::manifest(&manifest.snapshot);
-    objects::create(repository.store().as_ref(), &name, Bytes::from(sealed)).await
+    let name = ObjectName::new(layout::manifest(&manifest.snapshot))?;
+    objects::create(repository.store().as_ref(), name.as_str(), Bytes::from(sealed)).await?;
+    let stored = StoredSnapshot { id: manifest.snapshot.clone(), ledger: manifest.ledger_window() };
+    let Err(error) = prune::check_still_needed_is_kept(repository, &stored).await else {
+        return Ok(());
+    };
+    // Without the right to delete it stays, and a restore refuses it.
+    if let Err(error) = repository.store().delete(&name).await {
+        tracing::warn!(%error, "the manifest of a snapshot that cannot be used was not removed");
+    }
+    Err(error)
 }

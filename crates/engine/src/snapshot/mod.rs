@@ -20,12 +20,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lethe_format::catalog::TableKind;
 use lethe_format::ids::SnapshotId;
-use lethe_format::manifest::{Manifest, Source, TableData, VERSION};
+use lethe_format::manifest::{CaptureState, Manifest, Source, TableData, VERSION};
+use lethe_postgres::capture::{outbox, outbox_table};
 use lethe_postgres::pg_dump::PgDump;
 use lethe_postgres::{ConnectionSettings, ExportedSnapshot, Server, ServerInfo, catalog, facts};
 use serde::Serialize;
 
 use crate::progress::Progress;
+use crate::restore::begun;
 use crate::{Error, Repository, ledger};
 
 /// What was asked for.
@@ -68,9 +70,15 @@ pub async fn take(
     let ledger_head = ledger::head(repository).await?;
     let view = ExportedSnapshot::open(source).await?;
     let info = ServerInfo::read(view.leader()).await?;
+    let ledger_seq_after = ledger::head(repository).await?.seq;
     refuse_unfinished_restore(view.leader()).await?;
     let catalog = catalog::read(view.leader()).await?;
-    let with_rows = || catalog.tables.iter().filter(|table| table.kind == TableKind::Plain);
+    let capture = capture_state(view.leader()).await?;
+    // The outbox holds ids of people who were deleted before this snapshot: they are not in it, and need not be.
+    let with_rows = || {
+        let outbox = outbox_table();
+        catalog.tables.iter().filter(move |table| table.kind == TableKind::Plain && table.name != outbox)
+    };
     view.lock(with_rows().map(|table| &table.name)).await?;
     let path = std::env::var("PATH").ok();
     let pg_dump = PgDump::find(info.major(), options.pg_bin.as_deref(), path.as_deref()).await?;
@@ -111,6 +119,8 @@ pub async fn take(
             collation_version: info.collation_version,
         },
         ledger_head,
+        ledger_seq_after,
+        capture,
         schema,
         tables: data,
         sequences: catalog::sequences(view.leader()).await?,
@@ -135,18 +145,22 @@ pub async fn take(
     })
 }
 
+async fn capture_state(server: &Server) -> Result<Option<CaptureState>, Error> {
+    if !outbox::is_installed(server).await? {
+        return Ok(None);
+    }
+    let outbox::Waiting { source, at, count, oldest } = outbox::waiting(server).await?;
+    let state = CaptureState { source, at, waiting: count, oldest };
+    if count > 0 {
+        tracing::warn!(waiting = count, lag = ?state.lag(), "deletions wait to be put on the ledger");
+    }
+    Ok(Some(state))
+}
+
 /// A target that was not cut over may hold rows of people whose erasure came late: it must not become a backup.
 async fn refuse_unfinished_restore(server: &Server) -> Result<(), Error> {
-    let sql = "SELECT to_regclass('lethe.restore') IS NOT NULL";
-    let row = server.client().query_one(sql, &[]).await;
-    match row {
-        Ok(row) if row.get::<_, bool>(0) => Err(Error::SourceNotReady),
-        Ok(_) => Ok(()),
-        Err(cause) => Err(lethe_postgres::Error::Server {
-            stage: "look at",
-            object: server.settings().to_string(),
-            cause: Box::new(cause.into()),
-        }
-        .into()),
+    match begun(server).await? {
+        Some(begun) if begun.cut_over.is_none() => Err(Error::SourceNotReady),
+        _ => Ok(()),
     }
 }

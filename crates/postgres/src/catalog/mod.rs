@@ -5,7 +5,7 @@ mod sequences;
 mod tables;
 mod types;
 
-use lethe_format::catalog::Catalog;
+use lethe_format::catalog::{Catalog, QualifiedName};
 
 use crate::{Error, Server};
 
@@ -28,4 +28,12 @@ pub async fn read(server: &Server) -> Result<Catalog, Error> {
 /// A catalog that contradicts what its documentation says.
 fn unexpected(server: &Server, problem: impl ToString) -> Error {
     Error::Unexpected { stage: STAGE, object: server.settings().to_string(), problem: problem.to_string() }
+}
+
+/// A column's type as SQL writes it, with its length or precision.
+pub async fn column_type(server: &Server, table: &QualifiedName, column: &str) -> Result<String, Error> {
+    let sql = "SELECT pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute
+               WHERE attrelid = $1::text::regclass AND attname = $2::text AND attnum > 0 AND NOT attisdropped";
+    let failed = Error::server("read the columns of", table);
+    Ok(server.client().query_one(sql, &[&table.sql(), &column]).await.map_err(failed)?.get(0))
 }

@@ -13,7 +13,7 @@ use super::hazards::{self, NewValue};
 use super::reach::{self, Reach, columns_in};
 use super::sets::{SetDefinition, SetId, Sets};
 use super::subjects::BoundSubject;
-use super::table_rules::{Change, Effect, Emit, FieldChange, OnChange, Probe, TableRules};
+use super::table_rules::{Change, Effect, Emit, FieldChange, Lookout, OnChange, Probe, TableRules};
 use crate::key::{self, Domain, KeyReader};
 use crate::objection::{Code, Objection};
 
@@ -24,7 +24,15 @@ pub(super) struct Built {
     pub objections: Vec<Objection>,
 }
 
-pub(super) fn build(catalog: &Catalog, data: &[TableData], subjects: Vec<BoundSubject>) -> Built {
+/// `gone` are keys that no row may have; `others` are tables that need rules whatever is erased, with whether they must
+/// be read.
+pub(super) fn build(
+    catalog: &Catalog,
+    data: &[TableData],
+    subjects: Vec<BoundSubject>,
+    gone: Vec<BoundSubject>,
+    others: impl Iterator<Item = (Oid, bool)>,
+) -> Built {
     let mut builder =
         Builder { catalog, data, sets: Sets::default(), rules: BTreeMap::new(), objections: Vec::new() };
     let subject_tables: Vec<Oid> =
@@ -41,6 +49,10 @@ pub(super) fn build(catalog: &Catalog, data: &[TableData], subjects: Vec<BoundSu
         }
     }
     builder.prefill(&subject_sets, &unvalidated);
+    builder.add_lookouts(gone);
+    for (table, read) in others {
+        builder.rules_of(table).read |= read;
+    }
     builder.choose_scans();
     Built { rules: builder.rules, sets: builder.sets, objections: builder.objections }
 }
@@ -87,6 +99,26 @@ impl Builder<'_> {
             }
         }
         sets
+    }
+
+    fn add_lookouts(&mut self, gone: Vec<BoundSubject>) {
+        for BoundSubject { label, table, columns, domains, keys } in gone {
+            for leaf in family::reached_by_delete(self.catalog, table) {
+                match self.reader_in(table, &columns, leaf, &domains) {
+                    Ok((fields, reader)) => self.rules_of(leaf).lookouts.push(Lookout {
+                        label: label.clone(),
+                        fields,
+                        reader,
+                        keys: keys.clone(),
+                    }),
+                    Err(problem) => self.objections.push(Objection::new(
+                        Code::UndecidableEquality,
+                        format!("subject {label}"),
+                        problem,
+                    )),
+                }
+            }
+        }
     }
 
     /// Adds the foreign key's probes to its children and the recording of keys to its parents.
@@ -233,6 +265,8 @@ impl Builder<'_> {
                 field_count: layout.map_or(0, |data| data.columns.len()),
                 probes: Vec::new(),
                 emits: Vec::new(),
+                lookouts: Vec::new(),
+                read: false,
                 scan: false,
             }
         })

@@ -6,12 +6,12 @@ use lethe_format::ids::Oid;
 /// The tables with rows of their own that a foreign key on `relation` is about: itself, or all leaf partitions.
 ///
 /// Inheritance children are left out: referential actions run with `ONLY` (`ri_triggers.c`).
-pub(super) fn leaves(catalog: &Catalog, relation: Oid) -> Vec<Oid> {
+pub(crate) fn leaves(catalog: &Catalog, relation: Oid) -> Vec<Oid> {
     below(catalog, relation, |table, parent| table.partition_of == Some(parent))
 }
 
 /// The tables that `DELETE FROM relation` reaches: partitions, and children by inheritance.
-pub(super) fn reached_by_delete(catalog: &Catalog, relation: Oid) -> Vec<Oid> {
+pub(crate) fn reached_by_delete(catalog: &Catalog, relation: Oid) -> Vec<Oid> {
     below(catalog, relation, |table, parent| {
         table.partition_of == Some(parent) || table.inherits.contains(&parent)
     })

@@ -1,6 +1,6 @@
 //! Changes that the server would refuse, or of which nobody can tell without asking it.
 
-use lethe_format::catalog::{AttNum, Catalog, ForeignKey, Table, TypeKind};
+use lethe_format::catalog::{AttNum, Catalog, Column, ForeignKey, Table, TypeKind};
 
 use super::build::breaks_full_match;
 use super::reach::columns_in;
@@ -26,17 +26,10 @@ pub(super) fn refusal(
         |attnum: AttNum| values.iter().find(|(changed, _)| *changed == attnum).map(|(_, value)| *value);
     for (attnum, value) in values {
         let Some(column) = table.column(*attnum) else { continue };
-        if *value == NewValue::Null && column.not_null {
-            return Some(format!(
-                "it would set {}.{} to NULL, which is declared NOT NULL",
-                table.name, column.name
-            ));
-        }
-        if *value == NewValue::Null && domain_rejects_null(catalog, column.type_oid) {
-            return Some(format!(
-                "it would set {}.{} to NULL, which its domain may not allow",
-                table.name, column.name
-            ));
+        if *value == NewValue::Null
+            && let Some(problem) = refuses_null(catalog, table, column)
+        {
+            return Some(problem);
         }
     }
     for check in &table.checks {
@@ -63,6 +56,16 @@ pub(super) fn refusal(
         return Some(format!("it would change a partition key of {}", table.name));
     }
     other_keys(catalog, table, key, &new_value)
+}
+
+/// Why the column itself does not take a NULL, or may not.
+pub(crate) fn refuses_null(catalog: &Catalog, table: &Table, column: &Column) -> Option<String> {
+    let change = || format!("it would set {}.{} to NULL", table.name, column.name);
+    if column.not_null {
+        return Some(format!("{}, which is declared NOT NULL", change()));
+    }
+    domain_rejects_null(catalog, column.type_oid)
+        .then(|| format!("{}, which its domain may not allow", change()))
 }
 
 fn other_keys(
@@ -116,7 +119,8 @@ fn is_leaf_of(catalog: &Catalog, table: &Table, relation: lethe_format::ids::Oid
     false
 }
 
-fn is_partition_key(catalog: &Catalog, table: &Table, changes: &impl Fn(AttNum) -> bool) -> bool {
+/// Whether one of the changed columns decides which partition a row of this leaf belongs to.
+pub(crate) fn is_partition_key(catalog: &Catalog, table: &Table, changes: &impl Fn(AttNum) -> bool) -> bool {
     let mut ancestor = table.partition_of.and_then(|parent| catalog.table(parent));
     while let Some(partitioned) = ancestor {
         let mapped = columns_in(catalog, partitioned.oid, &partitioned.partition_columns, table.oid)

@@ -12,8 +12,8 @@
 //! triggers fire, there is an objection instead of a guess.
 
 mod build;
-mod family;
-mod hazards;
+pub(crate) mod family;
+pub(crate) mod hazards;
 mod order;
 mod reach;
 mod sets;
@@ -27,10 +27,14 @@ use lethe_format::catalog::Catalog;
 use lethe_format::ids::Oid;
 use lethe_format::manifest::TableData;
 
+use crate::anonymise::{self, Anonymise, Inactive, Masks};
 use crate::key::KeyBuffer;
+use crate::ledger::Standing;
 use crate::objection::{Code, Objection};
 use crate::row_filter::{Error, Filters, Row, for_each_row};
+use lethe_format::ledger::{Keys, SubjectRef};
 use order::Group;
+pub(crate) use reach::columns_in;
 pub(crate) use sets::Sets;
 pub use subjects::{KeyError, SubjectKey, Tombstones, parse_keys, subject_key};
 pub(crate) use table_rules::TableRules;
@@ -43,6 +47,8 @@ pub(crate) use verdict::{Scratch, Verdict, judge};
 pub struct Closure {
     rules: BTreeMap<Oid, TableRules>,
     sets: Sets,
+    masks: Masks,
+    inactive: Option<Inactive>,
     objections: Vec<Objection>,
     groups: Vec<Group>,
     stage: Stage,
@@ -66,21 +72,35 @@ enum Stage {
 impl Closure {
     /// `data` tells how the rows of each table are laid out.
     #[must_use]
-    pub fn new(catalog: &Catalog, data: &[TableData], tombstones: &[Tombstones]) -> Self {
+    pub fn new(catalog: &Catalog, data: &[TableData], standing: &Standing, anonymise: &Anonymise) -> Self {
         let mut objections = Vec::new();
-        let mut subjects = Vec::new();
-        for tombstones in tombstones.iter().filter(|tombstones| !tombstones.keys.is_empty()) {
-            match subjects::bind(catalog, tombstones) {
-                Ok(subject) => subjects.push(subject),
-                Err(objection) => objections.push(objection),
+        let mut bound = |tombstones: &[Tombstones]| -> Vec<subjects::BoundSubject> {
+            let mut subjects = Vec::new();
+            for tombstones in tombstones.iter().filter(|tombstones| !tombstones.keys.is_empty()) {
+                match subjects::bind(catalog, tombstones) {
+                    Ok(subject) => subjects.push(subject),
+                    Err(objection) => objections.push(objection),
+                }
             }
-        }
-        let built = build::build(catalog, data, subjects);
+            subjects
+        };
+        let (erased, gone) = (bound(&standing.erased), bound(&standing.gone));
+        let (masks, more) = anonymise::bind(catalog, data, &anonymise.masks, &standing.anonymised);
+        objections.extend(more);
+        let inactive = anonymise.inactive.as_ref().and_then(|rule| {
+            let bound = anonymise::bind_inactive(catalog, data, rule, &masks);
+            bound.map_err(|objection| objections.push(objection)).ok()
+        });
+        let read = inactive.iter().flat_map(|rule| rule.tables.iter().map(|bound| (bound.table, true)));
+        let others = masks.tables.keys().map(|table| (*table, false)).chain(read);
+        let built = build::build(catalog, data, erased, gone, others);
         objections.extend(built.objections);
         let groups = order::groups(&built.rules);
         Self {
             rules: built.rules,
             sets: built.sets,
+            masks,
+            inactive,
             objections,
             groups,
             stage: Stage::Before(0),
@@ -144,11 +164,27 @@ impl Closure {
         let mut key = KeyBuffer::default();
         let (sets, stage) = (&mut self.sets, self.stage);
         let (grew, objections) = (&mut self.grew, &mut self.pass_objections);
+        let (masks, mut inactive) = (&mut self.masks, self.inactive.as_mut());
         for_each_row(rules, chunk, |row, _| {
             let unreadable = |cause| Error::Key { table: rules.name.clone(), cause };
             let verdict = judge(rules, sets, row, &mut scratch).map_err(unreadable)?;
             if stage == Stage::Witnesses {
                 return witness(rules, sets, row, &verdict, &mut key).map_err(unreadable);
+            }
+            if !matches!(verdict, Verdict::Drop) {
+                for lookout in &rules.lookouts {
+                    if row.read_key(&lookout.fields, &lookout.reader, &mut key).map_err(unreadable)?
+                        && lookout.keys.contains(&key)
+                    {
+                        objections.insert(lookout.objection(&rules.name));
+                    }
+                }
+                if let Some((inactive, keys)) = inactive
+                    .as_deref_mut()
+                    .and_then(|inactive| masks.keys.get_mut(inactive.mask).map(|keys| (inactive, keys)))
+                {
+                    inactive.observe(table, row, keys, &mut key).map_err(unreadable)?;
+                }
             }
             match verdict {
                 Verdict::Keep => {}
@@ -170,6 +206,12 @@ impl Closure {
         })
     }
 
+    /// The people that the rule for the inactive found, and the ledger does not know yet; complete when the scans are.
+    #[must_use]
+    pub fn newly_inactive(&self) -> Option<(SubjectRef, Keys)> {
+        self.inactive.as_ref().and_then(Inactive::found)
+    }
+
     /// The filters for every chunk.
     ///
     /// # Errors
@@ -184,13 +226,14 @@ impl Closure {
             objections.dedup();
             return Err(objections);
         }
-        Ok(Filters { rules: self.rules, sets: self.sets })
+        Ok(Filters { rules: self.rules, sets: self.sets, masks: self.masks })
     }
 
     fn to_scan(&self, group: &Group) -> Vec<Oid> {
         let due = |table: &Oid| {
             self.rules.get(table).is_some_and(|rules| {
-                rules.scan && rules.probes.iter().any(|probe| !self.sets.is_empty(probe.set))
+                let asked = rules.probes.iter().any(|probe| !self.sets.is_empty(probe.set));
+                rules.read || !rules.lookouts.is_empty() || (rules.scan && asked)
             })
         };
         // Within a cycle a set that is empty now may not stay so, but only if some table's sets are not.

@@ -90,7 +90,7 @@ pub(super) fn all_columns(key: &ForeignKey) -> Vec<AttNum> {
 }
 
 /// The same columns in a partition, whose attribute numbers may differ: PostgreSQL matches them by name.
-pub(super) fn columns_in(
+pub(crate) fn columns_in(
     catalog: &Catalog,
     relation: Oid,
     columns: &[AttNum],

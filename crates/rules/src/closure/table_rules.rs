@@ -6,7 +6,8 @@ use lethe_format::ids::Oid;
 use lethe_format::manifest::CopyFormat;
 
 use super::sets::SetId;
-use crate::key::KeyReader;
+use crate::key::{KeyReader, KeySet};
+use crate::objection::{Code, Objection};
 
 /// Everything that decides about the rows of one table.
 #[derive(Debug)]
@@ -19,6 +20,9 @@ pub(crate) struct TableRules {
     pub field_count: usize,
     pub probes: Vec<Probe>,
     pub emits: Vec<Emit>,
+    pub lookouts: Vec<Lookout>,
+    /// True if the rule for inactive people must read this table.
+    pub read: bool,
     /// True if the closure must read this table before any row is loaded.
     pub scan: bool,
 }
@@ -95,4 +99,25 @@ pub(crate) struct Emit {
     pub set: SetId,
     /// True if the set holds the keys of all rows that can be dropped already, so that no scan is needed for it.
     pub prefilled: bool,
+}
+
+/// Keys that were gone from the database before the snapshot was taken: a row that has one is somebody else.
+#[derive(Debug)]
+pub(crate) struct Lookout {
+    /// The subject, for messages.
+    pub label: String,
+    pub fields: Vec<usize>,
+    pub reader: KeyReader,
+    pub keys: KeySet,
+}
+
+impl Lookout {
+    pub(crate) fn objection(&self, table: &str) -> Objection {
+        let problem = format!(
+            "{table} holds rows whose ids were erased, and gone, before the snapshot was taken: the ids were given to somebody else"
+        );
+        Objection::new(Code::IdReuse, format!("subject {}", self.label), problem).hint(
+            "if they are other people, take the ids off the ledger (lethe tombstone revoke) and give them new ids soon; if they are the same people, their deletion failed: add them again (lethe tombstone add)",
+        )
+    }
 }

@@ -1,7 +1,9 @@
 use lethe_format::catalog::{Action, QualifiedName};
 use lethe_format::ledger::{Keys, SubjectRef};
 use lethe_format::manifest::CopyFormat;
+use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::{Closure, Tombstones};
+use lethe_rules::ledger::Standing;
 use proptest::prelude::*;
 
 use crate::schema::{Reference, catalog, data, encode, oid};
@@ -24,12 +26,13 @@ proptest! {
         let layouts = [data(&catalog, 0, format), data(&catalog, 1, format)];
         let subject = SubjectRef { name: None, table: QualifiedName::new("public", "t0"), columns: None };
         let tombstones = Tombstones { subject, keys: Keys::Integers([1].into_iter().collect()) };
+        let standing = Standing { erased: vec![tombstones], ..Standing::default() };
         let mut chunk = encode(&[vec![Some(1), Some(1), None], vec![Some(2), Some(7), Some(1)]], format);
         let at = at.min(chunk.len());
         let end = (at + bytes.len()).min(chunk.len());
         chunk.splice(at..end, bytes);
         chunk.truncate(cut.max(1));
-        let mut closure = Closure::new(&catalog, &layouts, &[tombstones]);
+        let mut closure = Closure::new(&catalog, &layouts, &standing, &Anonymise::default());
         while let Some(tables) = closure.next_scan() {
             for table in tables {
                 if closure.observe(table, &chunk).is_err() {
@@ -38,7 +41,7 @@ proptest! {
             }
         }
         if let Ok(filters) = closure.finish() {
-            let _ = filters.apply(oid(1), &chunk, 2);
+            let _ = filters.apply(oid(1), &chunk, 2, &[0; 32]);
         }
     }
 }

@@ -3,7 +3,9 @@ use std::collections::BTreeSet;
 use lethe_format::catalog::{Action, QualifiedName};
 use lethe_format::ledger::{Keys, SubjectRef};
 use lethe_format::manifest::CopyFormat;
+use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::{Closure, Tombstones};
+use lethe_rules::ledger::Standing;
 use proptest::prelude::*;
 
 use crate::schema::{Reference, Row, catalog, data, encode, oid};
@@ -124,7 +126,8 @@ fn filtered(world: &World) -> Vec<Vec<u8>> {
         columns: None,
     };
     let keys = Keys::Integers(world.erased.iter().map(|key| key.cast_unsigned()).collect());
-    let mut closure = Closure::new(&catalog, &layouts, &[Tombstones { subject, keys }]);
+    let standing = Standing { erased: vec![Tombstones { subject, keys }], ..Standing::default() };
+    let mut closure = Closure::new(&catalog, &layouts, &standing, &Anonymise::default());
     let mut scans = 0;
     while let Some(tables) = closure.next_scan() {
         for table in tables {
@@ -142,7 +145,8 @@ fn filtered(world: &World) -> Vec<Vec<u8>> {
             let mut out = Vec::new();
             for rows in world.tables[table].chunks(world.chunk) {
                 let chunk = encode(rows, format(table));
-                let (kept, counts) = filters.apply(oid(table), &chunk, rows.len() as u64).expect("filtered");
+                let (kept, counts) =
+                    filters.apply(oid(table), &chunk, rows.len() as u64, &[0; 32]).expect("filtered");
                 assert_eq!(counts.read, rows.len() as u64);
                 assert_eq!(counts.read, counts.loaded + counts.dropped);
                 out.extend_from_slice(&kept);

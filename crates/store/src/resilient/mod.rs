@@ -25,10 +25,11 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 
-use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page};
+use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
 use crate::{Error, ObjectName, Operation, pages};
 use attempts::Attempts;
 pub use policy::RetryPolicy;
+use resume::Origin;
 use retry::Task;
 use throttle::Throttle;
 
@@ -69,11 +70,11 @@ impl ResilientStore {
         Ok(value)
     }
 
-    /// A call whose answer is a body that begins at byte `start` of the object.
+    /// A call whose answer is a body.
     async fn body<F>(
         &self,
         name: &ObjectName,
-        start: u64,
+        origin: Origin,
         call: impl Fn() -> F + Send + Sync,
     ) -> Result<ObjectReader, Error>
     where
@@ -83,7 +84,7 @@ impl ResilientStore {
         let call = || self.in_time(&task, self.policy.idle_timeout, call());
         let mut attempts = Attempts::begin(Instant::now());
         let (reader, permit) = self.retry(&task, &mut attempts, call).await?;
-        Ok(self.resuming(reader, start, permit, attempts))
+        Ok(self.resuming(reader, origin, permit, attempts))
     }
 }
 
@@ -125,7 +126,7 @@ impl ObjectStore for ResilientStore {
     }
 
     async fn get(&self, name: &ObjectName) -> Result<ObjectReader, Error> {
-        self.body(name, 0, || self.inner.get(name)).await
+        self.body(name, Origin::Current { start: 0 }, || self.inner.get(name)).await
     }
 
     async fn get_range(
@@ -134,7 +135,8 @@ impl ObjectStore for ResilientStore {
         range: Range<u64>,
         etag: Option<&str>,
     ) -> Result<ObjectReader, Error> {
-        self.body(name, range.start, || self.inner.get_range(name, range.clone(), etag)).await
+        let origin = Origin::Current { start: range.start };
+        self.body(name, origin, || self.inner.get_range(name, range.clone(), etag)).await
     }
 
     async fn head(&self, name: &ObjectName) -> Result<Option<ObjectInfo>, Error> {
@@ -154,6 +156,28 @@ impl ObjectStore for ResilientStore {
     async fn delete(&self, name: &ObjectName) -> Result<(), Error> {
         let task = Task::new(Operation::Delete, name);
         self.whole(task, self.policy.idle_timeout, || self.inner.delete(name)).await
+    }
+
+    async fn versions_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<VersionInfo>>, Error> {
+        let task = Task::new(Operation::List, prefix);
+        self.whole(task, self.policy.idle_timeout, || self.inner.versions_page(prefix, cursor)).await
+    }
+
+    async fn versions(&self, prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error> {
+        pages::history(self, prefix).await
+    }
+
+    async fn get_version(&self, name: &ObjectName, version: &str) -> Result<ObjectReader, Error> {
+        self.body(name, Origin::Version(version.to_owned()), || self.inner.get_version(name, version)).await
+    }
+
+    async fn delete_version(&self, name: &ObjectName, version: &str) -> Result<(), Error> {
+        let task = Task::new(Operation::Delete, name);
+        self.whole(task, self.policy.idle_timeout, || self.inner.delete_version(name, version)).await
     }
 }
 

@@ -11,11 +11,20 @@ use super::retry::Task;
 use super::throttle::Permit;
 use crate::{Error, ObjectName, ObjectReader, ObjectStore as _, Operation};
 
+/// Where a body comes from.
+pub(super) enum Origin {
+    /// The object of that name, from this byte on.
+    Current { start: u64 },
+    /// One version of it, whole. Versions never change, but cannot be asked for in parts.
+    Version(String),
+}
+
 /// The rest of an object, or of a part of one.
 struct Transfer {
     store: ResilientStore,
     name: ObjectName,
     etag: Option<String>,
+    version: Option<String>,
     /// Places in the object: where the body begins, where the next byte belongs, and one past the last byte.
     start: u64,
     at: u64,
@@ -27,27 +36,45 @@ struct Transfer {
 
 struct Source {
     body: BoxStream<'static, Result<Bytes, Error>>,
+    /// Bytes that come first and have been passed on before.
+    skip: u64,
     /// The request is under way until its body is gone.
     _permit: Permit,
 }
 
+impl Source {
+    async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        let piece = self.body.next().await?;
+        Some(piece.map(|mut piece| {
+            let skipped = self.skip.min(piece.len() as u64);
+            self.skip -= skipped;
+            piece.split_off(skipped as usize)
+        }))
+    }
+}
+
 impl ResilientStore {
-    /// Wraps the reader of a request that has been answered; its body begins at byte `start` of the object.
+    /// Wraps the reader of a request that has been answered.
     pub(super) fn resuming(
         &self,
         reader: ObjectReader,
-        start: u64,
+        origin: Origin,
         permit: Permit,
         attempts: Attempts,
     ) -> ObjectReader {
+        let (start, version) = match origin {
+            Origin::Current { start } => (start, None),
+            Origin::Version(version) => (0, Some(version)),
+        };
         let transfer = Transfer {
             store: self.clone(),
             name: reader.name.clone(),
             etag: reader.etag.clone(),
+            version,
             start,
             at: start,
             end: start + reader.len,
-            source: Some(Source { body: reader.body, _permit: permit }),
+            source: Some(Source { body: reader.body, skip: 0, _permit: permit }),
             attempts,
         };
         let body = stream::try_unfold(transfer, |mut transfer| async {
@@ -68,7 +95,7 @@ impl Transfer {
             }
             let Some(source) = &mut self.source else { continue };
             let since = Instant::now();
-            let piece = timeout(idle_timeout, source.body.next()).await;
+            let piece = timeout(idle_timeout, source.next()).await;
             let complete = self.at == self.end;
             let failure = match piece {
                 Ok(Some(Ok(piece))) if piece.len() as u64 > self.end - self.at => {
@@ -98,16 +125,24 @@ impl Transfer {
 
     async fn reconnect(&mut self, task: &Task) -> Result<Source, Error> {
         let (store, name, rest) = (&self.store, &self.name, self.at..self.end);
-        let etag = self.etag.as_deref();
-        let changed = || Error::Changed { store: store.url(), name: name.clone() };
+        let (etag, version) = (self.etag.as_deref(), self.version.as_deref());
+        // A version comes whole again.
+        let (first, skip) = if version.is_some() { (self.start, self.at - self.start) } else { (self.at, 0) };
         let call = || async {
-            let part = store.inner.get_range(name, rest.clone(), etag);
-            let reader = store.in_time(task, store.policy.idle_timeout, part).await?;
-            let same = reader.etag.as_deref() == etag && reader.len == rest.end - rest.start;
-            if same { Ok(reader) } else { Err(changed()) }
+            let call = match version {
+                Some(version) => store.inner.get_version(name, version),
+                None => store.inner.get_range(name, rest.clone(), etag),
+            };
+            let reader = store.in_time(task, store.policy.idle_timeout, call).await?;
+            let same_object = etag.is_none() || reader.etag.as_deref() == etag;
+            if same_object && reader.len == rest.end - first {
+                Ok(reader)
+            } else {
+                Err(Error::Changed { store: store.url(), name: name.clone() })
+            }
         };
         let (reader, permit) = store.retry(task, &mut self.attempts, call).await?;
-        Ok(Source { body: reader.body, _permit: permit })
+        Ok(Source { body: reader.body, skip, _permit: permit })
     }
 
     fn wrong_length(&self, more: u64) -> Error {

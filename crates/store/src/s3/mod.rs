@@ -2,6 +2,7 @@
 
 mod client;
 mod failure;
+mod history;
 mod read;
 mod settings;
 
@@ -15,7 +16,7 @@ use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page};
+use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
 use crate::{Error, ObjectName, Operation, pages};
 use client::Renewable;
 use failure::status;
@@ -150,6 +151,26 @@ impl ObjectStore for S3Store {
             Err(error) if status(&error) != Some(404) => Err(self.error(Operation::Delete, name, error)),
             _ => Ok(()),
         }
+    }
+
+    async fn versions_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<VersionInfo>>, Error> {
+        self.history_page(prefix, cursor).await
+    }
+
+    async fn versions(&self, prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error> {
+        pages::history(self, prefix).await
+    }
+
+    async fn get_version(&self, name: &ObjectName, version: &str) -> Result<ObjectReader, Error> {
+        self.read_version(name, version).await
+    }
+
+    async fn delete_version(&self, name: &ObjectName, version: &str) -> Result<(), Error> {
+        self.remove_version(name, version).await
     }
 }
 

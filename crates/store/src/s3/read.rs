@@ -57,7 +57,11 @@ impl S3Store {
         })
     }
 
-    fn body(&self, name: &ObjectName, body: ByteStream) -> BoxStream<'static, Result<Bytes, Error>> {
+    pub(super) fn body(
+        &self,
+        name: &ObjectName,
+        body: ByteStream,
+    ) -> BoxStream<'static, Result<Bytes, Error>> {
         let (store, name) = (self.url.clone(), name.clone());
         stream::unfold(Some(body), move |body| {
             let (store, name) = (store.clone(), name.clone());

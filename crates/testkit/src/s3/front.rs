@@ -108,6 +108,9 @@ fn operation(request: &Request<Incoming>) -> &'static str {
         (&Method::HEAD, true) => "HeadObject",
         (&Method::DELETE, true) => "DeleteObject",
         (&Method::GET, false) if query.contains("list-type=2") => "ListObjectsV2",
+        (&Method::GET, false) if query.split('&').any(|part| part == "versions" || part == "versions=") => {
+            "ListObjectVersions"
+        }
         _ => "Other",
     }
 }

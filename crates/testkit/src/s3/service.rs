@@ -240,9 +240,22 @@ impl S3 for Service {
         let input = request.input;
         let mut state = self.state("ListObjectVersions");
         let bucket = bucket(&mut state, &input.bucket)?;
-        let mut output =
-            ListObjectVersionsOutput { is_truncated: Some(false), ..ListObjectVersionsOutput::default() };
-        for (key, version, latest) in bucket.versions(input.prefix.as_deref().unwrap_or("")) {
+        let mut versions = bucket.versions(input.prefix.as_deref().unwrap_or(""));
+        // The markers are the last key and version of the page before.
+        if let Some(after) = input.key_marker {
+            let id = input.version_id_marker.and_then(|id| id.parse::<u64>().ok()).unwrap_or(0);
+            versions.retain(|(key, version, _)| *key > after || *key == after && version.id < id);
+        }
+        let truncated = versions.len() > 1000;
+        versions.truncate(1000);
+        let last = versions.last().filter(|_| truncated);
+        let mut output = ListObjectVersionsOutput {
+            is_truncated: Some(truncated),
+            next_key_marker: last.map(|(key, ..)| key.clone()),
+            next_version_id_marker: last.map(|(_, version, _)| version.id.to_string()),
+            ..ListObjectVersionsOutput::default()
+        };
+        for (key, version, latest) in versions {
             let (key, id) = (Some(key), Some(version.id.to_string()));
             let modified = Some(Timestamp::from(version.modified));
             match &version.body {

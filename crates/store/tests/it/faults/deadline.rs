@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use lethe_store::{ObjectInfo, ObjectReader, Operation, Page};
+use lethe_store::{ObjectInfo, ObjectReader, Operation, Page, VersionInfo};
 use tokio::time::Instant;
 
 use super::*;
@@ -69,6 +69,22 @@ impl ObjectStore for Hopeless {
     async fn delete(&self, _: &ObjectName) -> Result<(), Error> {
         self.fail().await
     }
+
+    async fn versions_page(&self, _: &str, _: Option<&str>) -> Result<Option<Page<VersionInfo>>, Error> {
+        self.fail().await
+    }
+
+    async fn versions(&self, _: &str) -> Result<Option<Vec<VersionInfo>>, Error> {
+        self.fail().await
+    }
+
+    async fn get_version(&self, _: &ObjectName, _: &str) -> Result<ObjectReader, Error> {
+        self.fail().await
+    }
+
+    async fn delete_version(&self, _: &ObjectName, _: &str) -> Result<(), Error> {
+        self.fail().await
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,6 +127,9 @@ async fn every_operation_gives_up() {
         store.list_page("", None).await.expect_err("list page"),
         names(&store, "").await.expect_err("list"),
         store.delete(&object).await.expect_err("delete"),
+        store.versions("").await.expect_err("versions"),
+        store.get_version(&object, "1").await.expect_err("get version"),
+        store.delete_version(&object, "1").await.expect_err("delete version"),
     ];
     for error in errors {
         assert!(matches!(error, Error::GaveUp { .. }), "{error:?}");

@@ -18,6 +18,8 @@ mod refusals;
 mod seeded;
 /// Fewer requests at once while the store asks for it.
 mod throttling;
+/// Histories, in versioned buckets.
+mod versions;
 /// Writes whose answer was lost.
 mod writes;
 

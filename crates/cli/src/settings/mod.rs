@@ -1,17 +1,24 @@
 //! What was typed means this: flags over `LETHE_*` variables over `lethe.toml`.
 
+mod anonymise;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use lethe_engine::ledger::LastSeen;
 use lethe_engine::{Identities, Keys, NamingKey, Repository};
+use lethe_format::catalog::QualifiedName;
+use lethe_format::ledger::SubjectRef;
+use lethe_format::sql::parse_table_ref;
 use lethe_postgres::ConnectionSettings;
 use lethe_store::{Checksums, ObjectStore, S3Settings};
 use serde::Deserialize;
 
 use crate::args::Common;
 use crate::failure::Failure;
+use anonymise::{AnonymiseSection, InactiveSection};
 
 const DEFAULT_FILE: &str = "lethe.toml";
 
@@ -32,7 +39,30 @@ struct File {
     #[serde(default)]
     s3: S3Section,
     #[serde(default)]
+    ledger: LedgerSection,
+    #[serde(default)]
+    capture: CaptureSection,
+    #[serde(default)]
     subject: BTreeMap<String, Subject>,
+    #[serde(default)]
+    anonymise: Vec<AnonymiseSection>,
+    inactive: Option<InactiveSection>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LedgerSection {
+    /// A restore refuses a ledger whose newest entry is older.
+    max_age: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaptureSection {
+    /// How often `capture run` writes a heartbeat while nobody is deleted.
+    heartbeat: Option<String>,
+    /// How long a deletion may wait in the outbox before it is an alarm.
+    max_lag: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,11 +92,11 @@ enum ChecksumSetting {
 /// A kind of person: `[subject.user]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Subject {
+struct Subject {
     /// `schema.table`, as in SQL.
-    pub(crate) table: String,
+    table: String,
     /// The key's columns; the primary key if they are not named.
-    pub(crate) key: Option<Vec<String>>,
+    key: Option<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -203,13 +233,54 @@ impl Settings {
         typed.or_else(|| self.file.pg_bin.as_ref().map(|folder| self.folder.join(folder)))
     }
 
-    pub(crate) fn subject(&self, name: &str) -> Option<&Subject> {
-        self.file.subject.get(name)
+    /// A subject by its name in `lethe.toml`, or as `schema.table` or `schema.table(column, …)`.
+    pub(crate) fn subject_ref(&self, name: &str) -> Result<SubjectRef, Failure> {
+        let configured = self.file.subject.get(name);
+        let text = configured.map_or(name, |subject| subject.table.as_str());
+        let parsed = parse_table_ref(text).map_err(|error| self.unknown_subject(name, &error.to_string()))?;
+        let Some(schema) = parsed.schema else {
+            return Err(self.unknown_subject(name, "it is no subject of lethe.toml and names no schema"));
+        };
+        let columns = configured.and_then(|subject| subject.key.clone()).or(parsed.columns);
+        Ok(SubjectRef {
+            name: configured.map(|_| name.to_owned()),
+            table: QualifiedName::new(schema, parsed.table),
+            columns,
+        })
     }
 
-    pub(crate) fn subject_names(&self) -> impl Iterator<Item = &str> {
-        self.file.subject.keys().map(String::as_str)
+    /// All subjects of `lethe.toml`.
+    pub(crate) fn subjects(&self) -> Result<Vec<SubjectRef>, Failure> {
+        self.file.subject.keys().map(|name| self.subject_ref(name)).collect()
     }
+
+    fn unknown_subject(&self, name: &str, problem: &str) -> Failure {
+        let known: Vec<&str> = self.file.subject.keys().map(String::as_str).collect();
+        let known =
+            if known.is_empty() { String::new() } else { format!("; lethe.toml knows {}", known.join(", ")) };
+        Failure::usage(format!("unknown subject {name}: {problem}"))
+            .hint(format!("write schema.table or schema.table(column, …){known}"))
+    }
+
+    pub(crate) fn max_ledger_age(&self) -> Result<Option<Duration>, Failure> {
+        self.file.ledger.max_age.as_deref().map(|text| duration("max_age", text)).transpose()
+    }
+
+    pub(crate) fn heartbeat(&self) -> Result<Duration, Failure> {
+        duration("heartbeat", self.file.capture.heartbeat.as_deref().unwrap_or("10 minutes"))
+    }
+
+    pub(crate) fn max_capture_lag(&self) -> Result<Duration, Failure> {
+        duration("max_lag", self.file.capture.max_lag.as_deref().unwrap_or("15 minutes"))
+    }
+}
+
+fn duration(setting: &str, text: &str) -> Result<Duration, Failure> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+    parsed.ok_or_else(|| {
+        Failure::usage(format!("{setting} = {text:?} is no length of time"))
+            .hint("write \"90 seconds\", \"10 minutes\" or \"2 hours\"")
+    })
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -1,0 +1,115 @@
+//! `lethe tombstone capture`.
+
+use std::time::Duration;
+
+use lethe_engine::capture::{self, Installed, RunOptions};
+use serde_json::json;
+
+use crate::args::{Capture, CaptureChange, CaptureRun, CaptureSource};
+use crate::failure::Failure;
+use crate::output::{Output, count};
+use crate::settings::Settings;
+
+pub(super) async fn run(settings: &Settings, command: Capture, output: &Output) -> Result<(), Failure> {
+    match command {
+        Capture::Install(args) => install(settings, args, output).await,
+        Capture::Remove(args) => remove(settings, args, output).await,
+        Capture::Run(args) => drain(settings, args, output).await,
+        Capture::Status(args) => status(settings, args, output).await,
+    }
+}
+
+async fn install(settings: &Settings, args: CaptureChange, output: &Output) -> Result<(), Failure> {
+    let source = settings.source(args.source.from.as_deref())?;
+    let subjects = settings.subjects()?;
+    if subjects.is_empty() {
+        return Err(Failure::usage("lethe.toml names no subject whose deletions could be captured")
+            .hint("add [subject.user] with table = \"public.users\""));
+    }
+    let wanted = capture::plan_installation(&source, &subjects).await?;
+    output.say(&wanted.sql);
+    if !args.confirm {
+        output.say(format!("-- nothing was changed in {source}: --confirm carries it out"));
+        output.summary("capture", &json!({"installed": false, "sql": wanted.sql}));
+        return Ok(());
+    }
+    let installed = capture::install(&source, &wanted).await?;
+    output.say(match installed {
+        Installed::Now => format!("-- installed in {source}; next: lethe tombstone capture run --follow"),
+        Installed::Before => format!("-- {source} has exactly this already"),
+    });
+    output.summary("capture", &json!({"installed": true, "changed": installed == Installed::Now}));
+    Ok(())
+}
+
+async fn remove(settings: &Settings, args: CaptureChange, output: &Output) -> Result<(), Failure> {
+    let source = settings.source(args.source.from.as_deref())?;
+    output.say(capture::removal_sql());
+    if args.confirm {
+        capture::remove(&source).await?;
+        output.say(format!("-- removed from {source}: deletions are no longer captured there"));
+    } else {
+        output.say(format!("-- nothing was changed in {source}: --confirm carries it out"));
+    }
+    output.summary("capture", &json!({"removed": args.confirm}));
+    Ok(())
+}
+
+async fn drain(settings: &Settings, args: CaptureRun, output: &Output) -> Result<(), Failure> {
+    let source = settings.source(args.source.from.as_deref())?;
+    let repository = settings.open_repository().await?;
+    let last_seen = settings.last_seen(&repository);
+    let options = RunOptions { heartbeat: settings.heartbeat()? };
+    loop {
+        let round = capture::run(&repository, &source, &last_seen, options).await;
+        match round {
+            Ok(drained) => {
+                if drained.keys > 0 || !args.follow {
+                    output.say(format!("{} deletions brought to the ledger", count(drained.keys)));
+                    output.item("drained", &drained);
+                }
+                if !args.follow {
+                    output.summary("capture", &drained);
+                    return Ok(());
+                }
+            }
+            Err(error) if !args.follow => return Err(error.into()),
+            // A server or a store that is away for a while must not end the capture.
+            Err(error @ (lethe_engine::Error::Store(_) | lethe_engine::Error::Postgres(_))) => {
+                tracing::warn!(%error, "the capture goes on trying");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(Duration::from_secs(args.every.max(1))).await;
+    }
+}
+
+async fn status(settings: &Settings, args: CaptureSource, output: &Output) -> Result<(), Failure> {
+    let source = settings.source(args.from.as_deref())?;
+    let Some(status) = capture::status(&source, &settings.subjects()?).await? else {
+        return Err(Failure::failed(format!("the capture is not installed in {source}"))
+            .hint("lethe tombstone capture install"));
+    };
+    let lag = status.lag.as_secs();
+    output.say(format!("{} deletions wait, the oldest for {lag} s", count(status.waiting.count)));
+    let up_to_date = match status.up_to_date {
+        Some(true) => "what is installed is what lethe.toml asks for",
+        Some(false) => "what is installed differs from what lethe.toml and the tables ask for",
+        None => "lethe.toml names no subjects to compare with",
+    };
+    output.say(up_to_date);
+    output.summary(
+        "capture",
+        &json!({"waiting": status.waiting.count, "lag_seconds": lag, "up_to_date": status.up_to_date}),
+    );
+    if status.up_to_date == Some(false) {
+        return Err(
+            Failure::failed("the capture is out of date").hint("lethe tombstone capture install --confirm")
+        );
+    }
+    if status.lag > settings.max_capture_lag()? {
+        return Err(Failure::failed(format!("deletions have been waiting for {lag} s"))
+            .hint("is lethe tombstone capture run --follow at work? A restore from a snapshot that is taken now will be refused"));
+    }
+    Ok(())
+}

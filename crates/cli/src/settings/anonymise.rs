@@ -1,0 +1,179 @@
+//! `[[anonymise]]` and `[inactive]`: what becomes of people whose rows stay.
+
+use std::collections::BTreeMap;
+
+use jiff::{Span, Timestamp, tz::TimeZone};
+use lethe_format::catalog::QualifiedName;
+use lethe_format::sql::parse_table_ref;
+use lethe_rules::anonymise::{Anonymise, Constant, InactiveRule, MaskRule, Replacement};
+use serde::Deserialize;
+
+use super::Settings;
+use crate::failure::Failure;
+
+/// One table of one subject.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AnonymiseSection {
+    subject: String,
+    /// `schema.table`; the subject's own if it is left out.
+    table: Option<String>,
+    /// The columns that hold the subject's key; found by the foreign key if there is exactly one.
+    via: Option<Vec<String>>,
+    set: BTreeMap<String, Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Word(String),
+    Table(BTreeMap<String, toml::Value>),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InactiveSection {
+    subject: String,
+    column: String,
+    after: String,
+}
+
+/// 2000-01-01, from which PostgreSQL counts, in microseconds since 1970.
+const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+
+impl Settings {
+    pub(crate) fn anonymise(&self, now: Timestamp) -> Result<Anonymise, Failure> {
+        let masks = self.file.anonymise.iter().map(|section| self.mask(section)).collect::<Result<_, _>>()?;
+        let inactive = self.file.inactive.as_ref().map(|section| self.inactive(section, now)).transpose()?;
+        Ok(Anonymise { masks, inactive })
+    }
+
+    fn mask(&self, section: &AnonymiseSection) -> Result<MaskRule, Failure> {
+        let subject = self.subject_ref(&section.subject)?;
+        let table = match &section.table {
+            None => subject.table.clone(),
+            Some(text) => table(text)?,
+        };
+        if section.set.is_empty() {
+            return Err(Failure::usage(format!("[[anonymise]] of {table} names no column under set")));
+        }
+        let column = |(name, value): (&String, &Value)| {
+            let replacement = replacement(value).map_err(|problem| {
+                Failure::usage(format!("[[anonymise]] of {table}, column {name}: {problem}"))
+                    .hint("write \"null\", \"random\" or { constant = \"…\" }")
+            })?;
+            Ok((name.clone(), replacement))
+        };
+        let columns = section.set.iter().map(column).collect::<Result<_, Failure>>()?;
+        Ok(MaskRule { subject, via: section.via.clone(), columns, table })
+    }
+
+    fn inactive(&self, section: &InactiveSection, now: Timestamp) -> Result<InactiveRule, Failure> {
+        let invalid = || {
+            Failure::usage(format!("[inactive] after = {:?} is no length of time", section.after))
+                .hint("write \"2 years\" or \"18 months\"")
+        };
+        let span: Span = section.after.parse().map_err(|_| invalid())?;
+        if !span.is_positive() {
+            return Err(invalid());
+        }
+        let before =
+            now.to_zoned_datetime(TimeZone::UTC).checked_sub(span).map_err(|_| invalid())?.timestamp();
+        Ok(InactiveRule {
+            subject: self.subject_ref(&section.subject)?,
+            column: section.column.clone(),
+            before: before.as_microsecond() - POSTGRES_EPOCH,
+        })
+    }
+}
+
+fn table(text: &str) -> Result<QualifiedName, Failure> {
+    let parsed = parse_table_ref(text).map_err(Failure::usage)?;
+    match (parsed.schema, parsed.columns) {
+        (Some(schema), None) => Ok(QualifiedName::new(schema, parsed.table)),
+        _ => Err(Failure::usage(format!("{text:?} is no table: write schema.table"))),
+    }
+}
+
+/// A value that is made from the person's id, or from the value itself, links the row to the person for whoever has
+/// either: that is a pseudonym, and the person is not anonymous.
+fn replacement(value: &Value) -> Result<Replacement, String> {
+    const PSEUDONYM: &str =
+        "a value that is made from the id or from the old value is a pseudonym, and does not anonymise";
+    match value {
+        Value::Word(word) if word == "null" => Ok(Replacement::Null),
+        Value::Word(word) if word == "random" => Ok(Replacement::Random),
+        Value::Word(word) => Err(format!("{word:?} is no replacement; {PSEUDONYM}")),
+        Value::Table(table) => match (table.len(), table.get("constant")) {
+            (1, Some(constant)) => {
+                let text = match constant {
+                    toml::Value::String(text) => text.clone(),
+                    toml::Value::Integer(number) => number.to_string(),
+                    toml::Value::Float(number) => number.to_string(),
+                    toml::Value::Boolean(value) => value.to_string(),
+                    toml::Value::Datetime(time) => time.to_string(),
+                    _ => return Err("a constant is one value".to_owned()),
+                };
+                if has_placeholder(&text) {
+                    return Err(format!("the constant has a placeholder; {PSEUDONYM}"));
+                }
+                Ok(Replacement::Constant(Constant { text, binary: None }))
+            }
+            _ => Err(format!("only constant is known; {PSEUDONYM}")),
+        },
+    }
+}
+
+/// `deleted-{id}`, `deleted-<id>`, `deleted-$1`, `deleted-%s`.
+fn has_placeholder(text: &str) -> bool {
+    let wraps = |open: char, close: char| {
+        text.split_once(open).and_then(|(_, rest)| rest.split_once(close)).is_some_and(|(name, _)| {
+            !name.is_empty()
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':'))
+        })
+    };
+    let follows = |mark: char, what: fn(char) -> bool| {
+        text.char_indices().any(|(at, c)| c == mark && text[at + 1..].starts_with(what))
+    };
+    wraps('{', '}')
+        || wraps('<', '>')
+        || follows('$', |c| c.is_ascii_digit() || c == '{')
+        || follows('%', |c| matches!(c, 's' | 'd' | '('))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Replacement, String> {
+        let table: BTreeMap<String, Value> = toml::from_str(&format!("x = {text}")).expect("TOML");
+        replacement(&table["x"])
+    }
+
+    #[test]
+    fn pseudonyms_are_refused() {
+        assert_eq!(read("\"null\""), Ok(Replacement::Null));
+        assert_eq!(read("\"random\""), Ok(Replacement::Random));
+        for constant in ["\"Former user\"", "0", "true", "\"100 % gone\"", "\"a < b > c\"", "\"5 $\""] {
+            assert!(
+                matches!(read(&format!("{{ constant = {constant} }}")), Ok(Replacement::Constant(_))),
+                "{constant}"
+            );
+        }
+        for refused in [
+            "\"hash\"",
+            "\"md5\"",
+            "\"sha256(email)\"",
+            "{ expression = \"md5(id::text)\" }",
+            "{ hash = \"email\" }",
+            "{ constant = \"deleted-{id}\" }",
+            "{ constant = \"deleted-<id>\" }",
+            "{ constant = \"deleted-${id}\" }",
+            "{ constant = \"deleted-$1\" }",
+            "{ constant = \"user %d\" }",
+            "{ constant = \"x\", salt = \"y\" }",
+        ] {
+            assert!(read(refused).expect_err(refused).contains("pseudonym"), "{refused}");
+        }
+    }
+}

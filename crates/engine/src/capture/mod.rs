@@ -1,0 +1,52 @@
+//! The capture of deletions: from the source's outbox to the ledger, and how far that has got.
+//!
+//! *Run*: mark waiting keys with a batch, append them as one entry whose nonce is the batch, delete them. A crash
+//! before the entry leaves a marked batch that is appended by the next run; a crash after it leaves a marked batch that
+//! the next run finds on the ledger and only deletes. So every deletion is on the ledger once, and none is lost: a
+//! person is in the source, or in the outbox, or on the ledger.
+
+mod install;
+mod run;
+
+use std::time::Duration;
+
+use lethe_postgres::capture::outbox::{self, Waiting};
+use lethe_postgres::{ConnectionSettings, Purpose, Server};
+
+use crate::Error;
+pub use install::{Installed, install, plan_installation, removal_sql, remove};
+pub use run::{Drained, RunOptions, run};
+
+/// How the capture stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Status {
+    pub waiting: Waiting,
+    /// How long the oldest deletion has been waiting.
+    pub lag: Duration,
+    /// False if what is installed differs from what the settings ask for; none if they name no subjects.
+    pub up_to_date: Option<bool>,
+}
+
+/// Looks at the source; none if the capture is not installed there.
+pub async fn status(
+    source: &ConnectionSettings,
+    subjects: &[lethe_format::ledger::SubjectRef],
+) -> Result<Option<Status>, Error> {
+    let server = Server::connect(source, Purpose::Capture).await?;
+    if !outbox::is_installed(&server).await? {
+        return Ok(None);
+    }
+    let waiting = outbox::waiting(&server).await?;
+    let waited = waiting.oldest.map(|oldest| waiting.at.duration_since(oldest));
+    let up_to_date = if subjects.is_empty() {
+        None
+    } else {
+        let wanted = plan_installation(source, subjects).await?;
+        Some(outbox::installed_fingerprint(&server).await? == Some(wanted.fingerprint))
+    };
+    Ok(Some(Status {
+        lag: waited.and_then(|waited| waited.try_into().ok()).unwrap_or_default(),
+        waiting,
+        up_to_date,
+    }))
+}

@@ -1,0 +1,218 @@
+//! Letting go of what has done its work. So far: ledger entries whose people no stored snapshot can hold.
+//!
+//! The order: append an `expired` entry that names them, look again at the snapshots, remove the bodies. Until its body
+//! is gone an expired entry counts like any other, so a crash in between forgets nobody and the next run goes on.
+//!
+//! A snapshot that is being taken meanwhile may be older than an entry that expires, and not be listed yet. Whoever
+//! takes it looks at the ledger after its manifest is written, and this looks at the manifests after its entry is
+//! written: at least one of them sees the other. If all of that fails, a restore of that snapshot refuses.
+
+use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
+use lethe_format::ids::SnapshotId;
+use lethe_format::layout;
+use lethe_format::ledger::{Expiry, Header, Kind, Seq};
+use lethe_format::manifest::{ChunkIndex, LedgerWindow};
+use lethe_rules::anonymise::Anonymise;
+use lethe_rules::closure::{Closure, Tombstones};
+use lethe_rules::ledger::{
+    Evidence, ExpiryPlan, Standing, StoredSnapshot, expired, needed_by, plan_expiry, unrevoked,
+};
+use lethe_rules::objection::Code;
+use lethe_store::ObjectName;
+use serde::Serialize;
+
+use crate::ledger::{self, LastSeen, NewEntry};
+use crate::restore::{load_manifest, rows, snapshot_ids};
+use crate::{Error, Repository, objects};
+
+/// What a run would do, or has done.
+#[derive(Clone, Debug, Serialize)]
+pub struct PrunePlan {
+    pub snapshots: usize,
+    pub ledger: ExpiryPlan,
+}
+
+/// Decides; writes nothing.
+pub async fn plan(repository: &Repository) -> Result<PrunePlan, Error> {
+    let headers = ledger::headers(repository).await?;
+    let snapshots = stored_snapshots(repository).await?;
+    let mut asked = Vec::new();
+    let checked = plan_expiry(&headers, &snapshots, |seq, _| {
+        asked.push(seq);
+        Evidence::Unknown
+    })
+    .checked;
+    let held = held_by(repository, &checked, &asked).await?;
+    let mut expiry = plan_expiry(&headers, &snapshots, |seq, _| match &held {
+        None => Evidence::Unknown,
+        Some(held) if held.contains(&seq) => Evidence::Holds,
+        Some(_) => Evidence::HoldsNone,
+    });
+    let mut still_there = Vec::new();
+    for seq in std::mem::take(&mut expiry.remove) {
+        if let Some(name) = body(&headers, seq)
+            && is_there(repository, &ObjectName::new(name)?).await?
+        {
+            still_there.push(seq);
+        }
+    }
+    expiry.remove = still_there;
+    Ok(PrunePlan { snapshots: snapshots.len(), ledger: expiry })
+}
+
+/// Carries the plan out.
+pub async fn carry_out(
+    repository: &Repository,
+    plan: &PrunePlan,
+    last_seen: &LastSeen,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let ExpiryPlan { expire, remove, gone_since, checked, .. } = &plan.ledger;
+    if !expire.is_empty() {
+        let expiry = Expiry { entries: expire.clone(), gone_since: *gone_since, checked: checked.clone() };
+        let entry = NewEntry { expiry: Some(expiry), ..NewEntry::of(Kind::Expired) };
+        ledger::append(repository, last_seen, entry, None, now).await?;
+    }
+    let headers = ledger::headers(repository).await?;
+    let snapshots = stored_snapshots(repository).await?;
+    // In the order of the ledger: what an entry revokes must be gone before the entry is.
+    let mut going: Vec<Seq> = expire.iter().chain(remove).copied().collect();
+    going.sort_unstable();
+    for seq in going {
+        let needed = snapshots.iter().any(|snapshot| needed_by(&headers, snapshot, seq));
+        if let Some(name) = body(&headers, seq).filter(|_| !needed) {
+            delete_for_good(repository, &ObjectName::new(name)?).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether any version of an object is left.
+async fn is_there(repository: &Repository, name: &ObjectName) -> Result<bool, Error> {
+    match repository.store().versions(name.as_str()).await? {
+        Some(versions) => Ok(!versions.is_empty()),
+        None => Ok(repository.store().head(name).await?.is_some()),
+    }
+}
+
+/// Where the store keeps history, a delete marker alone deletes nothing.
+async fn delete_for_good(repository: &Repository, name: &ObjectName) -> Result<(), Error> {
+    match repository.store().versions(name.as_str()).await? {
+        Some(versions) => {
+            for version in versions.iter().filter(|version| version.name == *name) {
+                repository.store().delete_version(name, &version.version).await?;
+            }
+            Ok(())
+        }
+        None => Ok(repository.store().delete(name).await?),
+    }
+}
+
+/// For whoever has just written the manifest of a snapshot: a pruner that did not see the manifest may have let entries
+/// expire that it needs.
+///
+/// # Errors
+/// [`Error::ForgottenMeanwhile`]: the snapshot must go again.
+pub async fn check_still_needed_is_kept(
+    repository: &Repository,
+    snapshot: &StoredSnapshot,
+) -> Result<(), Error> {
+    let headers = ledger::headers(repository).await?;
+    match expired(&headers).into_iter().find(|seq| needed_by(&headers, snapshot, *seq)) {
+        None => Ok(()),
+        Some(seq) => Err(Error::ForgottenMeanwhile { seq }),
+    }
+}
+
+fn body(headers: &[Header], seq: Seq) -> Option<String> {
+    let header = headers.get(usize::try_from(seq).ok()?)?;
+    Some(layout::ledger_body(seq, &header.body?.id))
+}
+
+/// Every snapshot that has a manifest.
+pub async fn stored_snapshots(repository: &Repository) -> Result<Vec<StoredSnapshot>, Error> {
+    let ids = snapshot_ids(repository).await?;
+    let stored = futures_util::stream::iter(ids.into_iter().map(|id| stored_snapshot(repository, id)));
+    futures_util::StreamExt::buffered(stored, 8).try_collect().await
+}
+
+async fn stored_snapshot(repository: &Repository, id: SnapshotId) -> Result<StoredSnapshot, Error> {
+    let name = layout::chunk_index(&id);
+    let bytes = objects::get_if_there(repository.store().as_ref(), &name, objects::DOCUMENT_LIMIT).await?;
+    let key = repository.naming_key()?;
+    let index = bytes.and_then(|bytes| ChunkIndex::from_bytes(&bytes, key.as_bytes()).ok());
+    let ledger = index.filter(|index| index.snapshot == id).map(|index| index.ledger);
+    // One that cannot be read may hold anybody.
+    let ledger = ledger.unwrap_or(LedgerWindow { before: 0, after: Seq::MAX });
+    Ok(StoredSnapshot { id, ledger })
+}
+
+/// The most snapshots that are looked into for entries that were written ahead of the deletion.
+const LOOK_INTO: usize = 50;
+
+/// Those of the entries of which one of the snapshots holds a row; none if that cannot be told here.
+async fn held_by(
+    repository: &Repository,
+    snapshots: &[SnapshotId],
+    entries: &[Seq],
+) -> Result<Option<Vec<Seq>>, Error> {
+    if entries.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    if !repository.has_identities() || snapshots.len() > LOOK_INTO {
+        return Ok(None);
+    }
+    let ledger = ledger::read_verified(repository).await?;
+    let mut found = Vec::new();
+    for id in snapshots {
+        let asked: Vec<(Seq, Vec<Tombstones>)> = entries
+            .iter()
+            .filter(|seq| !found.contains(*seq))
+            .map(|seq| (*seq, unrevoked(ledger.entries(), *seq)))
+            .collect();
+        let all = asked.iter().flat_map(|(_, tombstones)| tombstones.iter().cloned()).collect();
+        match held(repository, id, all).await? {
+            Some(false) => continue,
+            None => return Ok(None),
+            Some(true) => {}
+        }
+        for (seq, tombstones) in asked {
+            match held(repository, id, tombstones).await? {
+                Some(true) => found.push(seq),
+                Some(false) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Whether a snapshot holds a row of any of these people; none if that cannot be told.
+async fn held(
+    repository: &Repository,
+    id: &SnapshotId,
+    gone: Vec<Tombstones>,
+) -> Result<Option<bool>, Error> {
+    if gone.is_empty() {
+        return Ok(Some(false));
+    }
+    let manifest = load_manifest(repository, id).await?;
+    // A row with a key that ought to be gone is what the closure objects to.
+    let standing = Standing { gone, ..Standing::default() };
+    let mut closure = Closure::new(&manifest.catalog, &manifest.tables, &standing, &Anonymise::default());
+    while let Some(tables) = closure.next_scan() {
+        for data in manifest.tables.iter().filter(|data| tables.contains(&data.table)) {
+            for chunk in &data.chunks {
+                let rows = rows(repository, chunk).await?;
+                let filter = |cause| Error::Filter { snapshot: id.clone(), cause };
+                closure.observe(data.table, &rows).map_err(filter)?;
+            }
+        }
+    }
+    Ok(match closure.finish() {
+        Ok(_) => Some(false),
+        Err(objections) if objections.iter().all(|objection| objection.code == Code::IdReuse) => Some(true),
+        Err(_) => None,
+    })
+}

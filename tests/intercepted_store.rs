@@ -1,0 +1,110 @@
+//! A store that lets something else happen just before an object is written if it is absent: a race that is always lost.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use lethe_store::{Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Page, VersionInfo};
+
+type Before = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+#[derive(Clone)]
+pub struct InterceptedStore {
+    inner: Arc<dyn ObjectStore>,
+    before: Arc<Mutex<Option<Before>>>,
+}
+
+impl std::fmt::Debug for InterceptedStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "InterceptedStore({:?})", self.inner)
+    }
+}
+
+impl InterceptedStore {
+    #[must_use]
+    pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
+        Self { inner, before: Arc::default() }
+    }
+
+    /// Lets this happen before the next put-if-absent, once.
+    pub fn before_next(&self, before: Before) {
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+    }
+
+    /// True while what was given is still to happen.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
+#[async_trait]
+impl ObjectStore for InterceptedStore {
+    fn url(&self) -> String {
+        self.inner.url()
+    }
+
+    async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {
+        self.inner.put(name, body).await
+    }
+
+    async fn put_if_absent(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(before) = before {
+            before().await;
+        }
+        self.inner.put_if_absent(name, body).await
+    }
+
+    async fn get(&self, name: &ObjectName) -> Result<ObjectReader, Error> {
+        self.inner.get(name).await
+    }
+
+    async fn get_range(
+        &self,
+        name: &ObjectName,
+        range: Range<u64>,
+        etag: Option<&str>,
+    ) -> Result<ObjectReader, Error> {
+        self.inner.get_range(name, range, etag).await
+    }
+
+    async fn head(&self, name: &ObjectName) -> Result<Option<ObjectInfo>, Error> {
+        self.inner.head(name).await
+    }
+
+    async fn list_page(&self, prefix: &str, cursor: Option<&str>) -> Result<Page, Error> {
+        self.inner.list_page(prefix, cursor).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<ObjectInfo, Error>>, Error> {
+        self.inner.list(prefix).await
+    }
+
+    async fn delete(&self, name: &ObjectName) -> Result<(), Error> {
+        self.inner.delete(name).await
+    }
+
+    async fn versions_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<VersionInfo>>, Error> {
+        self.inner.versions_page(prefix, cursor).await
+    }
+
+    async fn versions(&self, prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error> {
+        self.inner.versions(prefix).await
+    }
+
+    async fn get_version(&self, name: &ObjectName, version: &str) -> Result<ObjectReader, Error> {
+        self.inner.get_version(name, version).await
+    }
+
+    async fn delete_version(&self, name: &ObjectName, version: &str) -> Result<(), Error> {
+        self.inner.delete_version(name, version).await
+    }
+}

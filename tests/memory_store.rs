@@ -1,0 +1,172 @@
+//! A store in memory that fails when it is told to: before or after it has done what was asked.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use lethe_store::{Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Operation, Page, VersionInfo};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// Nothing has happened.
+    Before,
+    /// It has happened, and the answer is lost.
+    After,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<String, Bytes>,
+    /// Operations until the fault.
+    fault: Option<(u64, Fault)>,
+}
+
+impl MemoryStore {
+    /// Lets the operation after `operations` others fail, once; everything after it works again.
+    pub fn fail_after(&self, operations: u64, fault: Fault) {
+        self.state().fault = Some((operations, fault));
+    }
+
+    pub fn heal(&self) {
+        self.state().fault = None;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries an operation out, unless it is its turn to fail.
+    fn operate<T>(
+        &self,
+        operation: Operation,
+        act: impl FnOnce(&mut State) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut state = self.state();
+        let due = match &mut state.fault {
+            Some((0, fault)) => Some(*fault),
+            Some((operations, _)) => {
+                *operations -= 1;
+                None
+            }
+            None => None,
+        };
+        if due.is_some() {
+            state.fault = None;
+        }
+        let failed = || Error::Failed {
+            store: self.url(),
+            operation,
+            name: "an object".to_owned(),
+            retryable: true,
+            cause: std::io::Error::other("injected").into(),
+        };
+        match due {
+            None => act(&mut state),
+            Some(Fault::Before) => Err(failed()),
+            Some(Fault::After) => act(&mut state).and_then(|_| Err(failed())),
+        }
+    }
+}
+
+fn info(name: &ObjectName, bytes: &Bytes) -> ObjectInfo {
+    ObjectInfo { name: name.clone(), len: bytes.len() as u64, modified: SystemTime::UNIX_EPOCH, etag: None }
+}
+
+#[async_trait]
+impl ObjectStore for MemoryStore {
+    fn url(&self) -> String {
+        "memory://".to_owned()
+    }
+
+    async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {
+        self.operate(Operation::Put, |state| {
+            state.objects.insert(name.to_string(), body);
+            Ok(())
+        })
+    }
+
+    async fn put_if_absent(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {
+        self.operate(Operation::Put, |state| {
+            if state.objects.contains_key(name.as_str()) {
+                return Err(Error::AlreadyExists { store: self.url(), name: name.clone() });
+            }
+            state.objects.insert(name.to_string(), body);
+            Ok(())
+        })
+    }
+
+    async fn get(&self, name: &ObjectName) -> Result<ObjectReader, Error> {
+        let found = self.operate(Operation::Get, |state| Ok(state.objects.get(name.as_str()).cloned()))?;
+        let body = found.ok_or_else(|| Error::NotFound { store: self.url(), name: name.clone() })?;
+        Ok(ObjectReader {
+            name: name.clone(),
+            store: self.url(),
+            len: body.len() as u64,
+            etag: None,
+            body: stream::iter([Ok(body)]).boxed(),
+        })
+    }
+
+    async fn get_range(
+        &self,
+        name: &ObjectName,
+        _range: Range<u64>,
+        _etag: Option<&str>,
+    ) -> Result<ObjectReader, Error> {
+        // No flow of the simulation reads parts.
+        Err(Error::NotFound { store: self.url(), name: name.clone() })
+    }
+
+    async fn head(&self, name: &ObjectName) -> Result<Option<ObjectInfo>, Error> {
+        self.operate(Operation::Head, |state| {
+            Ok(state.objects.get(name.as_str()).map(|bytes| info(name, bytes)))
+        })
+    }
+
+    /// Everything in one page.
+    async fn list_page(&self, prefix: &str, _cursor: Option<&str>) -> Result<Page, Error> {
+        let infos = self.operate(Operation::List, |state| {
+            let matching = state.objects.iter().filter(|(name, _)| name.starts_with(prefix));
+            matching
+                .map(|(name, bytes)| Ok(info(&ObjectName::new(name.clone())?, bytes)))
+                .collect::<Result<Vec<_>, Error>>()
+        })?;
+        Ok(Page { infos, next: None })
+    }
+
+    async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<ObjectInfo, Error>>, Error> {
+        let page = self.list_page(prefix, None).await?;
+        Ok(stream::iter(page.infos.into_iter().map(Ok)).boxed())
+    }
+
+    async fn delete(&self, name: &ObjectName) -> Result<(), Error> {
+        self.operate(Operation::Delete, |state| {
+            state.objects.remove(name.as_str());
+            Ok(())
+        })
+    }
+
+    async fn versions_page(&self, _: &str, _: Option<&str>) -> Result<Option<Page<VersionInfo>>, Error> {
+        Ok(None)
+    }
+
+    async fn versions(&self, _prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error> {
+        Ok(None)
+    }
+
+    async fn get_version(&self, name: &ObjectName, _version: &str) -> Result<ObjectReader, Error> {
+        Err(Error::NotFound { store: self.url(), name: name.clone() })
+    }
+
+    async fn delete_version(&self, name: &ObjectName, _version: &str) -> Result<(), Error> {
+        Err(Error::NotFound { store: self.url(), name: name.clone() })
+    }
+}
