@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use lethe_store::{Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, VersionInfo};
+use lethe_store::{Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Page, VersionInfo};
 
 type Before = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
@@ -76,12 +76,24 @@ impl ObjectStore for InterceptedStore {
         self.inner.head(name).await
     }
 
+    async fn list_page(&self, prefix: &str, cursor: Option<&str>) -> Result<Page, Error> {
+        self.inner.list_page(prefix, cursor).await
+    }
+
     async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<ObjectInfo, Error>>, Error> {
         self.inner.list(prefix).await
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), Error> {
         self.inner.delete(name).await
+    }
+
+    async fn versions_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<VersionInfo>>, Error> {
+        self.inner.versions_page(prefix, cursor).await
     }
 
     async fn versions(&self, prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error> {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use lethe_store::{Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Operation, VersionInfo};
+use lethe_store::{Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Operation, Page, VersionInfo};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
@@ -131,14 +131,20 @@ impl ObjectStore for MemoryStore {
         })
     }
 
-    async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<ObjectInfo, Error>>, Error> {
-        let found = self.operate(Operation::List, |state| {
+    /// Everything in one page.
+    async fn list_page(&self, prefix: &str, _cursor: Option<&str>) -> Result<Page, Error> {
+        let infos = self.operate(Operation::List, |state| {
             let matching = state.objects.iter().filter(|(name, _)| name.starts_with(prefix));
             matching
                 .map(|(name, bytes)| Ok(info(&ObjectName::new(name.clone())?, bytes)))
                 .collect::<Result<Vec<_>, Error>>()
         })?;
-        Ok(stream::iter(found.into_iter().map(Ok)).boxed())
+        Ok(Page { infos, next: None })
+    }
+
+    async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<ObjectInfo, Error>>, Error> {
+        let page = self.list_page(prefix, None).await?;
+        Ok(stream::iter(page.infos.into_iter().map(Ok)).boxed())
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), Error> {
@@ -146,6 +152,10 @@ impl ObjectStore for MemoryStore {
             state.objects.remove(name.as_str());
             Ok(())
         })
+    }
+
+    async fn versions_page(&self, _: &str, _: Option<&str>) -> Result<Option<Page<VersionInfo>>, Error> {
+        Ok(None)
     }
 
     async fn versions(&self, _prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error> {

@@ -25,3 +25,5 @@ mod s3;
 mod shop;
 /// Random interleavings of everything that writes to a repository, with crashes.
 mod simulation;
+/// A store that throttles, resets and loses answers.
+mod store_faults;

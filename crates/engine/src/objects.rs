@@ -27,6 +27,18 @@ pub(crate) async fn get_if_there(
     }
 }
 
+/// Writes an object under a name that nobody has yet. `body` must be this writer's alone: whatever the store answered,
+/// or if its answer was lost, an object that is there with these bytes is the one that was to be written.
+pub(crate) async fn create(store: &dyn ObjectStore, name: &str, body: Bytes) -> Result<(), Error> {
+    let object = ObjectName::new(name)?;
+    let Err(error) = store.put_if_absent(&object, body.clone()).await else { return Ok(()) };
+    match get_if_there(store, name, DOCUMENT_LIMIT).await? {
+        Some(found) if found == body => Ok(()),
+        Some(_) => Err(lethe_store::Error::AlreadyExists { store: store.url(), name: object }.into()),
+        None => Err(error.into()),
+    }
+}
+
 /// Checks stored bytes against what the manifest says of them.
 pub(crate) fn check_stored(object: &str, bytes: &[u8], expected: &StoredObject) -> Result<(), Error> {
     if bytes.len() as u64 != expected.len {

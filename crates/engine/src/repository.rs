@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use lethe_format::layout;
 use lethe_format::repository::{Repository as Document, VERSION};
-use lethe_store::{ObjectName, ObjectStore};
+use lethe_store::ObjectStore;
 
 use crate::{Error, Identities, Keys, NamingKey, ledger, objects};
 
@@ -50,7 +50,7 @@ impl Repository {
             naming_key: naming_key.seal(&recipients)?,
         };
         let body = Bytes::from(document.to_json().map_err(Error::format(layout::REPOSITORY))?);
-        store.put_if_absent(&ObjectName::new(layout::REPOSITORY)?, body).await?;
+        objects::create(store.as_ref(), layout::REPOSITORY, body).await?;
         Ok(Self { store, id, recipients, identities: None, naming_key: Some(naming_key.clone()) })
     }
 

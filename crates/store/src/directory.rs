@@ -19,8 +19,8 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
-use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, VersionInfo};
-use crate::{Error, ObjectName, Operation};
+use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
+use crate::{Error, ObjectName, Operation, pages};
 
 const TEMPORARY: &str = ".lethe-tmp";
 const PIECE: usize = 256 * 1024;
@@ -238,7 +238,8 @@ impl ObjectStore for DirectoryStore {
         self.blocking(Operation::Head, name.as_str(), look).await
     }
 
-    async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<ObjectInfo, Error>>, Error> {
+    /// Everything in one page.
+    async fn list_page(&self, prefix: &str, _cursor: Option<&str>) -> Result<Page, Error> {
         let wanted = prefix.to_owned();
         let walk = move |store: &Self| {
             // Only the directory that the prefix names, not the whole tree; a prefix that is no name lists nothing.
@@ -254,8 +255,12 @@ impl ObjectStore for DirectoryStore {
             found.sort_by(|one, other| one.name.cmp(&other.name));
             Ok(found)
         };
-        let found = self.blocking(Operation::List, prefix, walk).await?;
-        Ok(stream::iter(found.into_iter().map(Ok)).boxed())
+        let infos = self.blocking(Operation::List, prefix, walk).await?;
+        Ok(Page { infos, next: None })
+    }
+
+    async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<ObjectInfo, Error>>, Error> {
+        Ok(pages::all(self.clone(), prefix))
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), Error> {
@@ -267,6 +272,14 @@ impl ObjectStore for DirectoryStore {
             _ => Ok(()),
         };
         self.blocking(Operation::Delete, name.as_str(), delete).await
+    }
+
+    async fn versions_page(
+        &self,
+        _prefix: &str,
+        _cursor: Option<&str>,
+    ) -> Result<Option<Page<VersionInfo>>, Error> {
+        Ok(None)
     }
 
     async fn versions(&self, _prefix: &str) -> Result<Option<Vec<VersionInfo>>, Error> {

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use crate::ObjectName;
 
@@ -40,6 +41,69 @@ pub enum Error {
         #[source]
         cause: Cause,
     },
+    #[error("{operation} {name} in {store}: the store asks for fewer requests")]
+    Throttled {
+        store: String,
+        operation: Operation,
+        name: String,
+        #[source]
+        cause: Cause,
+    },
+    #[error("{operation} {name} in {store}: the credentials have expired")]
+    ExpiredCredentials {
+        store: String,
+        operation: Operation,
+        name: String,
+        #[source]
+        cause: Cause,
+    },
+    #[error("{operation} {name} in {store}: the clocks of this machine and of the store differ too much")]
+    ClockSkew {
+        store: String,
+        operation: Operation,
+        name: String,
+        #[source]
+        cause: Cause,
+    },
+    #[error("{operation} {name} in {store}: the bucket is somewhere else")]
+    WrongRegion {
+        store: String,
+        operation: Operation,
+        name: String,
+        #[source]
+        cause: Cause,
+    },
+    #[error("{operation} {name} in {store}: nothing came for {waited:?}")]
+    Stalled { store: String, operation: Operation, name: String, waited: Duration },
+    /// Every byte came, and together they are not what the store vouches for.
+    #[error("{name} in {store}: its {len} bytes were changed on their way")]
+    Corrupt {
+        store: String,
+        name: ObjectName,
+        len: u64,
+        #[source]
+        cause: Box<Error>,
+    },
+    /// Retrying did not help; `cause` is what went wrong last.
+    #[error("{operation} {name} in {store}: given up after {attempts} attempts in {} s", tried.as_secs())]
+    GaveUp {
+        store: String,
+        operation: Operation,
+        name: String,
+        attempts: u32,
+        /// From the first attempt to the end of the last.
+        tried: Duration,
+        #[source]
+        cause: Box<Error>,
+    },
+    /// A put-if-absent whose earlier attempt may have been carried out found an object: its own or another writer's.
+    #[error("{name} is in {store}, but whether this writer put it there is unknown")]
+    OutcomeUnknown {
+        store: String,
+        name: ObjectName,
+        #[source]
+        cause: Box<Error>,
+    },
     #[error("{store} lets more than one writer create the same object: {finding}")]
     NoPutIfAbsent { store: String, finding: String },
     #[error("{name:?} cannot be an object's name: {problem}")]
@@ -53,7 +117,12 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Conflict { .. } | Self::WrongLength { .. } => true,
+            Self::Conflict { .. }
+            | Self::WrongLength { .. }
+            | Self::Throttled { .. }
+            | Self::ExpiredCredentials { .. }
+            | Self::Stalled { .. }
+            | Self::Corrupt { .. } => true,
             Self::Failed { retryable, .. } => *retryable,
             _ => false,
         }
@@ -67,6 +136,16 @@ impl Error {
                 "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID …) and the policy of the bucket"
                     .to_owned()
             }
+            Self::ExpiredCredentials { .. } => {
+                "sign in again; credentials that renew themselves (a role, an SSO profile) last".to_owned()
+            }
+            Self::ClockSkew { .. } => "set this machine's clock, best by NTP".to_owned(),
+            Self::WrongRegion { .. } => {
+                "name the bucket's own region and endpoint (LETHE_S3_REGION, LETHE_S3_ENDPOINT)".to_owned()
+            }
+            Self::GaveUp { cause, .. } => cause.hint().unwrap_or_else(|| {
+                "the store did not recover in time; run this again when it has".to_owned()
+            }),
             Self::NoPutIfAbsent { .. } => {
                 "the ledger cannot live here: on Ceph and Hetzner use a bucket that was never \
                  versioned; some servers ignore If-None-Match altogether"

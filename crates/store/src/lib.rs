@@ -1,9 +1,10 @@
-//! Objects in a bucket: one small trait, two places to keep them.
+//! Objects in a bucket: one small trait, two places to keep them, one wrapper for bad days.
 //!
 //! [`ObjectStore`] is what Lethe asks of a store: whole immutable objects, bounded-memory reads, listings in order, and
 //! above all an atomic *put if absent*, on which the ledger and every "written last" promise rest. [`S3Store`] speaks
-//! to Amazon S3 and everything like it, [`DirectoryStore`] to a local directory. Wrappers that retry, resume or limit
-//! will implement the same trait, which is why none of its methods has a default: a wrapper cannot forget one.
+//! to Amazon S3 and everything like it, [`DirectoryStore`] to a local directory. [`ResilientStore`] wraps either, retries,
+//! resumes and limits. It implements the same trait, which is why none of its methods has a default: a wrapper cannot
+//! forget one.
 //!
 //! A store knows nothing of snapshots, ledgers or keys; what it is given is already encrypted.
 
@@ -12,13 +13,16 @@ mod error;
 mod object_name;
 mod object_store;
 mod open;
+mod pages;
 mod probe;
+mod resilient;
 mod s3;
 
 pub use directory::DirectoryStore;
 pub use error::{Error, Operation};
 pub use object_name::ObjectName;
-pub use object_store::{ObjectInfo, ObjectReader, ObjectStore, VersionInfo};
-pub use open::{StoreUrl, open};
+pub use object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
+pub use open::{StoreUrl, open, open_with};
 pub use probe::probe_put_if_absent;
+pub use resilient::{ResilientStore, RetryPolicy};
 pub use s3::{Checksums, S3Settings, S3Store};

@@ -18,7 +18,7 @@ use crate::{Error, ObjectName};
 /// - When a put has returned, the object is durable and every later get, head and list sees it.
 /// - [`put_if_absent`](Self::put_if_absent) is atomic: of any number of racing writers exactly one succeeds. An error
 ///   other than [`Error::AlreadyExists`] means *unknown*: the object may have been written, so the caller must read
-///   it back before deciding.
+///   it back before deciding. [`Error::OutcomeUnknown`] says so of an object that is there.
 /// - A stream of bytes may end early only with an error. [`ObjectReader::len`] is the length that the store announced.
 /// - [`Error::is_retryable`] tells whether the same call may succeed later; any method may then be called again.
 /// - Dropping a future abandons the call: its effect is unknown.
@@ -47,11 +47,23 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// What is known of an object without reading it; none if it is not there.
     async fn head(&self, name: &ObjectName) -> Result<Option<ObjectInfo>, Error>;
 
-    /// All objects whose name begins with `prefix`, in the order of the bytes of their names.
+    /// Some of the objects whose name begins with `prefix`, in the order of the bytes of their names: the first, or
+    /// those after the page that gave `cursor`.
+    async fn list_page(&self, prefix: &str, cursor: Option<&str>) -> Result<Page, Error>;
+
+    /// All of them.
     async fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<ObjectInfo, Error>>, Error>;
 
     /// Deletes an object; one that is not there is no error. A store that keeps history keeps what was deleted.
     async fn delete(&self, name: &ObjectName) -> Result<(), Error>;
+
+    /// Some of the versions below a prefix: the first, or those after the page that gave `cursor`. None if the store
+    /// keeps no history, or does not tell.
+    async fn versions_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<VersionInfo>>, Error>;
 
     /// Everything that was ever written or deleted below a prefix and is still kept: in the order of the names, and for
     /// each name the newest first. None if the store keeps no history, or does not tell.
@@ -85,6 +97,14 @@ pub struct ObjectInfo {
     pub modified: SystemTime,
     /// Changes whenever the object does; never a hash of the content to be relied upon.
     pub etag: Option<String>,
+}
+
+/// A part of a listing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page<T = ObjectInfo> {
+    pub infos: Vec<T>,
+    /// Where the next page begins, in the store's own words; none after the last.
+    pub next: Option<String>,
 }
 
 /// An object, or a part of one, on its way.

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{DirectoryStore, Error, ObjectStore, S3Settings, S3Store};
+use crate::{DirectoryStore, Error, ObjectStore, ResilientStore, RetryPolicy, S3Settings, S3Store};
 
 /// Where a store is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,13 +42,28 @@ impl StoreUrl {
     }
 }
 
-/// Opens the store at a URL. `s3` is used for `s3://` alone.
+/// Opens the store at a URL. `s3` is used for `s3://` alone, which is retried as [`RetryPolicy::default`] says.
 ///
 /// # Errors
 /// [`Error::InvalidUrl`], or if the store cannot be reached.
 pub async fn open(url: &str, s3: &S3Settings) -> Result<Arc<dyn ObjectStore>, Error> {
+    open_with(url, s3, RetryPolicy::default()).await
+}
+
+/// As [`open`], with a policy of the caller's. A directory is never retried: its errors are the disk's.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(
+    url: &str,
+    s3: &S3Settings,
+    policy: RetryPolicy,
+) -> Result<Arc<dyn ObjectStore>, Error> {
     Ok(match StoreUrl::parse(url)? {
         StoreUrl::Directory(path) => Arc::new(DirectoryStore::open(path)?),
-        StoreUrl::S3 { bucket, prefix } => Arc::new(S3Store::connect(&bucket, &prefix, s3).await?),
+        StoreUrl::S3 { bucket, prefix } => {
+            let store = Arc::new(S3Store::connect(&bucket, &prefix, s3).await?);
+            Arc::new(ResilientStore::new(store, policy))
+        }
     })
 }

@@ -44,7 +44,7 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
     let recipients = repository.recipients().to_vec();
     let sealed = objects::off_runtime(move || objects::seal(&recipients, &json, 3)).await?;
     let name = ObjectName::new(layout::manifest(&manifest.snapshot))?;
-    repository.store().put_if_absent(&name, Bytes::from(sealed)).await?;
+    objects::create(repository.store().as_ref(), name.as_str(), Bytes::from(sealed)).await?;
     let stored = StoredSnapshot { id: manifest.snapshot.clone(), ledger: manifest.ledger_window() };
     let Err(error) = prune::check_still_needed_is_kept(repository, &stored).await else {
         return Ok(());

@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
-use lethe_store::{Checksums, DirectoryStore, Error, ObjectName, ObjectStore};
+use lethe_store::{Checksums, DirectoryStore, Error, ObjectName, ObjectStore, ResilientStore, RetryPolicy};
 
 use crate::s3;
 
@@ -163,4 +165,13 @@ async fn s3_with_checksums_conforms() {
 async fn s3_without_checksums_conforms() {
     let (_server, store) = s3::store(Checksums::WhenRequired).await;
     all(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrapper_that_retries_conforms() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = DirectoryStore::open(folder.path()).expect("open");
+    all(&ResilientStore::new(Arc::new(directory), RetryPolicy::default())).await;
+    let (_server, s3) = s3::store(Checksums::WhenSupported).await;
+    all(&ResilientStore::new(Arc::new(s3), RetryPolicy::default())).await;
 }

@@ -5,6 +5,8 @@
 mod conformance;
 /// What a directory alone can get wrong: leftovers of a crash, names that lead out.
 mod directory;
+/// Stores on a bad day, and what the wrapper that retries makes of it.
+mod faults;
 /// URLs that are no stores.
 mod open;
 /// Stores whose put-if-absent is none.

@@ -1,9 +1,14 @@
 //! A real HTTP S3 server inside the test process, in memory, with truly atomic conditional writes and versioning.
 //!
 //! Ready-made small servers let several racing writers win or keep objects whose checksum was wrong, so the tests have
-//! this one. What real stores get wrong is available under its name: [`Misbehaviour`].
+//! this one. What real stores get wrong is available under its name: [`Misbehaviour`] for what they always do,
+//! [`Fault`] for what happens to some [`Requests`].
 
 mod bucket;
+mod connection;
+mod fault;
+mod faulty_body;
+mod front;
 mod service;
 
 use std::collections::BTreeSet;
@@ -11,15 +16,21 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use bucket::Bucket;
+use connection::Connection;
+use fault::Faults;
+use front::Front;
 use service::Service;
+
+pub use fault::{Fault, Requests};
+pub use front::Seen;
 
 /// What real stores get wrong, by who does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -43,6 +54,11 @@ pub(crate) struct State {
     pub(crate) misbehaviours: BTreeSet<Misbehaviour>,
     /// Names of the operations that were called, in order.
     pub(crate) calls: Vec<&'static str>,
+    pub(crate) faults: Faults,
+    /// Every request that arrived, in order, also those that never became a call.
+    pub(crate) seen: Vec<Seen>,
+    /// Requests that are being served.
+    pub(crate) in_flight: usize,
 }
 
 /// A running server; it ends when this is dropped.
@@ -69,15 +85,15 @@ impl S3Server {
         let mut builder = S3ServiceBuilder::new(Service::new(state.clone()));
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = builder.build();
+        let shared = state.clone();
         let task = tokio::spawn(async move {
             loop {
                 let Ok((stream, _)) = listener.accept().await else { continue };
-                let service = service.clone();
+                let (connection, reset) = Connection::new(stream);
+                let front = Front { service: service.clone(), state: shared.clone(), reset };
                 tokio::spawn(async move {
                     // A client that goes away is no matter for the server.
-                    let _ = Builder::new(TokioExecutor::new())
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
+                    let _ = Builder::new().serve_connection(TokioIo::new(connection), front).await;
                 });
             }
         });
@@ -99,6 +115,22 @@ impl S3Server {
 
     pub fn misbehave(&self, how: Misbehaviour) {
         self.state().misbehaviours.insert(how);
+    }
+
+    /// Lets something go wrong with requests that arrive from now on.
+    pub fn inject(&self, fault: Fault, requests: Requests) {
+        self.state().faults.add(fault, requests);
+    }
+
+    /// Takes back all that was injected.
+    pub fn recover(&self) {
+        self.state().faults.clear();
+    }
+
+    /// The requests that arrived since this was last called.
+    #[must_use]
+    pub fn take_seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.state().seen)
     }
 
     /// The current objects of a bucket.

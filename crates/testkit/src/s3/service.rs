@@ -8,12 +8,12 @@ use futures_util::TryStreamExt as _;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
 use s3s::dto::{
-    BucketLocationConstraint, BucketVersioningStatus, Checksum, DeleteMarkerEntry, DeleteObjectInput,
-    DeleteObjectOutput, ETag, ETagCondition, GetBucketLocationInput, GetBucketLocationOutput,
-    GetBucketVersioningInput, GetBucketVersioningOutput, GetObjectInput, GetObjectOutput, HeadBucketInput,
-    HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListObjectVersionsInput, ListObjectVersionsOutput,
-    ListObjectsV2Input, ListObjectsV2Output, Object, ObjectVersion, PutObjectInput, PutObjectOutput,
-    StreamingBlob, Timestamp,
+    BucketLocationConstraint, BucketVersioningStatus, Checksum, ChecksumMode, ChecksumType,
+    DeleteMarkerEntry, DeleteObjectInput, DeleteObjectOutput, ETag, ETagCondition, GetBucketLocationInput,
+    GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput, GetObjectInput,
+    GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
+    ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectsV2Input, ListObjectsV2Output, Object,
+    ObjectVersion, PutObjectInput, PutObjectOutput, StreamingBlob, Timestamp,
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
@@ -53,6 +53,12 @@ fn length(body: &Bytes) -> Option<i64> {
 
 fn etag(version: &Version) -> ETag {
     ETag::Strong(version.etag())
+}
+
+fn crc32(body: &Bytes) -> Option<String> {
+    let mut hasher = ChecksumHasher { crc32: Some(Crc32::new()), ..ChecksumHasher::default() };
+    hasher.update(body);
+    hasher.finalize().checksum_crc32
 }
 
 /// Reads the whole body and checks every checksum that came with the request, in headers or in the trailer.
@@ -147,7 +153,12 @@ impl S3 for Service {
             .step_by(64 << 10)
             .map(|start| Ok(body.slice(start..body.len().min(start + (64 << 10)))))
             .collect();
+        // Amazon vouches for whole objects only.
+        let asked = input.checksum_mode.as_ref().is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+        let vouched = asked && input.range.is_none();
         Ok(S3Response::new(GetObjectOutput {
+            checksum_crc32: vouched.then(|| crc32(&body)).flatten(),
+            checksum_type: vouched.then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
             content_length: length(&body),
             content_range,
             e_tag: Some(etag(found)),
@@ -229,9 +240,22 @@ impl S3 for Service {
         let input = request.input;
         let mut state = self.state("ListObjectVersions");
         let bucket = bucket(&mut state, &input.bucket)?;
-        let mut output =
-            ListObjectVersionsOutput { is_truncated: Some(false), ..ListObjectVersionsOutput::default() };
-        for (key, version, latest) in bucket.versions(input.prefix.as_deref().unwrap_or("")) {
+        let mut versions = bucket.versions(input.prefix.as_deref().unwrap_or(""));
+        // The markers are the last key and version of the page before.
+        if let Some(after) = input.key_marker {
+            let id = input.version_id_marker.and_then(|id| id.parse::<u64>().ok()).unwrap_or(0);
+            versions.retain(|(key, version, _)| *key > after || *key == after && version.id < id);
+        }
+        let truncated = versions.len() > 1000;
+        versions.truncate(1000);
+        let last = versions.last().filter(|_| truncated);
+        let mut output = ListObjectVersionsOutput {
+            is_truncated: Some(truncated),
+            next_key_marker: last.map(|(key, ..)| key.clone()),
+            next_version_id_marker: last.map(|(_, version, _)| version.id.to_string()),
+            ..ListObjectVersionsOutput::default()
+        };
+        for (key, version, latest) in versions {
             let (key, id) = (Some(key), Some(version.id.to_string()));
             let modified = Some(Timestamp::from(version.modified));
             match &version.body {

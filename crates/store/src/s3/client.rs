@@ -1,0 +1,132 @@
+//! The SDK's client, as Lethe wants it: it sends each request once, and leaves retrying to [`crate::ResilientStore`].
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aws_config::BehaviorVersion;
+use aws_credential_types::Credentials;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::{
+    IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    StalledStreamProtectionConfig,
+};
+use aws_smithy_http_client::tls;
+
+use super::settings::{Checksums, S3Settings, check_endpoint};
+use crate::Error;
+
+/// A client whose credentials can be asked for anew.
+#[derive(Clone, Debug)]
+pub(super) struct Renewable(Arc<RwLock<Client>>);
+
+impl Renewable {
+    /// # Errors
+    /// [`Error::InvalidUrl`] for an endpoint that would send data in the clear.
+    pub(super) async fn connect(settings: &S3Settings) -> Result<Self, Error> {
+        if let Some(endpoint) = &settings.endpoint {
+            check_endpoint(endpoint)?;
+        }
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        if let Some(region) = &settings.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(endpoint) = &settings.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        if let Some((key, secret)) = &settings.credentials {
+            loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "settings"));
+        }
+        let shared = loader.load().await;
+        // An endpoint may also come from AWS_ENDPOINT_URL or a profile: the same rule holds for it.
+        if let Some(endpoint) = shared.endpoint_url() {
+            check_endpoint(endpoint)?;
+        }
+        let (request, response) = match settings.checksums {
+            Checksums::WhenSupported => {
+                (RequestChecksumCalculation::WhenSupported, ResponseChecksumValidation::WhenSupported)
+            }
+            Checksums::WhenRequired => {
+                (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired)
+            }
+        };
+        let config = aws_sdk_s3::config::Builder::from(&shared)
+            .force_path_style(settings.path_style)
+            .request_checksum_calculation(request)
+            .response_checksum_validation(response)
+            .retry_config(RetryConfig::disabled())
+            // Downloads have the idle timeout of the retry policy, which knows how to go on where one stopped.
+            .stalled_stream_protection(
+                StalledStreamProtectionConfig::enabled().download_enabled(false).build(),
+            )
+            .build();
+        Ok(Self::new(config))
+    }
+
+    fn new(config: aws_sdk_s3::Config) -> Self {
+        Self(Arc::new(RwLock::new(Client::from_conf(config))))
+    }
+
+    pub(super) fn get(&self) -> Client {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets the credentials: the SDK keeps them for as long as their own date says, even if the store has refused
+    /// them as expired. Connections are kept.
+    pub(super) fn renew(&self) {
+        let config = self.get().config().to_builder().identity_cache(IdentityCache::lazy().build()).build();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Client::from_conf(config);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_credential_types::provider::{ProvideCredentials, future};
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Counting(Arc<AtomicUsize>);
+
+    impl ProvideCredentials for Counting {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            future::ProvideCredentials::ready(Ok(Credentials::new("key", "secret", None, None, "test")))
+        }
+    }
+
+    #[tokio::test]
+    async fn credentials_are_asked_for_again_only_when_renewed() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let config = aws_sdk_s3::config::Builder::new()
+            .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            // Nobody listens there: what matters comes before a request is sent.
+            .endpoint_url("http://127.0.0.1:1")
+            .retry_config(RetryConfig::disabled())
+            .credentials_provider(Counting(asked.clone()))
+            .build();
+        let renewable = Renewable::new(config);
+        for expected in [1, 1, 2] {
+            if expected == 2 {
+                renewable.renew();
+            }
+            renewable
+                .get()
+                .get_object()
+                .bucket("bucket")
+                .key("key")
+                .send()
+                .await
+                .expect_err("nobody listens");
+            assert_eq!(asked.load(Ordering::SeqCst), expected);
+        }
+    }
+}

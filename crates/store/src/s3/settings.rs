@@ -1,0 +1,49 @@
+use crate::Error;
+
+/// How to reach S3. What is not set comes from the SDK's own chain: environment, profile, instance metadata.
+#[derive(Clone, Default)]
+pub struct S3Settings {
+    pub region: Option<String>,
+    /// For servers other than Amazon's: `https://fsn1.your-objectstorage.com`. Plain `http` only for this machine.
+    pub endpoint: Option<String>,
+    /// `https://host/bucket` instead of `https://bucket.host`.
+    pub path_style: bool,
+    pub checksums: Checksums,
+    /// Access key and secret key, instead of those of the chain. Meant for tests: production uses the chain.
+    pub credentials: Option<(String, String)>,
+}
+
+/// `Debug` shows no credentials.
+impl std::fmt::Debug for S3Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "S3Settings({:?}, {:?})", self.region, self.endpoint)
+    }
+}
+
+/// When the SDK adds its own checksums to requests and checks those of answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Checksums {
+    #[default]
+    WhenSupported,
+    /// For servers that do not know the newer checksums.
+    WhenRequired,
+}
+
+/// Data leaves this machine over TLS only.
+pub(super) fn check_endpoint(endpoint: &str) -> Result<(), Error> {
+    let invalid =
+        |problem: &str| Err(Error::InvalidUrl { url: endpoint.to_owned(), problem: problem.to_owned() });
+    if endpoint.starts_with("https://") {
+        return Ok(());
+    }
+    let Some(rest) = endpoint.strip_prefix("http://") else {
+        return invalid("an endpoint begins with https://");
+    };
+    let authority = rest.split('/').next().unwrap_or("");
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+        Ok(())
+    } else {
+        invalid("plain http is allowed to this machine only")
+    }
+}
