@@ -285,3 +285,18 @@ async fn nobody_else_can_connect_before_the_cut_over() {
         "{objections:?}"
     );
 }
+
+/// What another host appends after a roll-back is a valid chain, and another history.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_is_refused_by_a_host_that_has_seen_the_other_branch() {
+    let world = world().await;
+    world.restore(&world.server, "first").await.expect("restore");
+    std::fs::remove_file(entry(&world, 4)).expect("remove");
+    let elsewhere = ledger::LastSeen::new(&world.folder.path().join("elsewhere"), world.repository.id());
+    let appended = NewEntry::of(Kind::Heartbeat);
+    let now = jiff::Timestamp::now();
+    let head = ledger::append(&world.repository, &elsewhere, appended, None, now).await.expect("append");
+    assert_eq!(head.map(|head| head.seq), Some(4));
+    ledger::read_verified(&world.repository).await.expect("the chain verifies");
+    refused(&world, "forked").await;
+}

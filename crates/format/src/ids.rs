@@ -72,7 +72,7 @@ impl From<Digest> for String {
     }
 }
 
-/// A snapshot's name: the UTC second at which it began and 24 random bits, `20261123T114905Z-6f3a1c`.
+/// A snapshot's name: the UTC second at which it began, its milliseconds and 14 random bits, `20261123T114905Z-6f3a1c`.
 ///
 /// Its order as text is the order in time.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -80,9 +80,13 @@ impl From<Digest> for String {
 pub struct SnapshotId(String);
 
 impl SnapshotId {
+    /// The six digits after the second are its milliseconds (10 bits) and 14 random bits, so that ids of one second sort
+    /// in the order of time as well.
     #[must_use]
     pub fn new(at: Timestamp, random: u32) -> Self {
-        Self(format!("{}-{:06x}", at.strftime("%Y%m%dT%H%M%SZ"), random & 0x00ff_ffff))
+        let milliseconds = at.subsec_millisecond().unsigned_abs();
+        let suffix = milliseconds << 14 | random & 0x3fff;
+        Self(format!("{}-{suffix:06x}", at.strftime("%Y%m%dT%H%M%SZ")))
     }
 
     #[must_use]
@@ -180,8 +184,10 @@ mod tests {
     #[test]
     fn a_snapshot_id_is_parsed_back_and_nothing_else_is() {
         let at: Timestamp = "2026-11-23T11:49:05.7Z".parse().expect("a time");
-        let id = SnapshotId::new(at, 0xff6f_3a1c);
-        assert_eq!(id.as_str(), "20261123T114905Z-6f3a1c");
+        let id = SnapshotId::new(at, 0xffff_3a1c);
+        assert_eq!(id.as_str(), "20261123T114905Z-af3a1c");
+        let later: Timestamp = "2026-11-23T11:49:05.701Z".parse().expect("a time");
+        assert!(SnapshotId::new(later, 0) > id, "ids of one second sort by their milliseconds");
         assert_eq!(id.as_str().parse::<SnapshotId>().expect("parses"), id);
         for wrong in
             ["", "latest", "20261123T114905Z-6F3A1C", "20261123T114905Z-6f3a1c0", "../61123T114905Z-6f3a1c"]

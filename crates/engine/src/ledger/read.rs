@@ -16,7 +16,7 @@ use super::listing::Listing;
 use crate::{Error, Repository, age_file, objects};
 
 /// Entries fetched at a time.
-const PARALLEL: usize = 16;
+const PARALLEL: usize = 64;
 
 /// The headers of a ledger, verified as a chain.
 #[derive(Debug, Default)]
