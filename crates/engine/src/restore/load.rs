@@ -282,7 +282,7 @@ impl<'a> Worker<'a> {
             match begun {
                 Begun::Chunk(filtered) => {
                     let filtered = filtered.await.map_err(|cause| Error::Worker(cause.to_string()))??;
-                    next = self.begin_chunk().await;
+                    next = self.begin_chunk(filtered.work.table.oid).await;
                     send(&server, &filtered).await?;
                     self.progress.advance(filtered.work.chunk.plain_len);
                     let table = filtered.work.table.oid;
@@ -310,8 +310,8 @@ impl<'a> Worker<'a> {
     }
 
     /// The next chunk, if that is what comes next: a connection must not wait for others before it has sent what it has.
-    async fn begin_chunk(&self) -> Option<Begun<'a>> {
-        let work = self.queue.schedule.lock().await.next_load()?;
+    async fn begin_chunk(&self, table: Oid) -> Option<Begun<'a>> {
+        let work = self.queue.schedule.lock().await.next_load(table)?;
         Some(self.start(work))
     }
 

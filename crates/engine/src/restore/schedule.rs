@@ -1,7 +1,8 @@
 //! What a connection does next: load a chunk, or build an index of a table that is whole. No I/O.
 //!
-//! The largest table is loaded first, by all connections, so that its indexes, the longest work that cannot be divided, can
-//! begin early. While chunks are left, one connection at least goes on loading.
+//! The largest tables are loaded first, so that their indexes, the longest work that cannot be divided, can begin early.
+//! Each connection takes a table of its own as long as there is one: connections that fill one table wait for each other
+//! whenever its file has to grow. While chunks are left, one connection at least goes on loading.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -37,7 +38,8 @@ pub(super) trait OnTable {
 
 #[derive(Debug)]
 pub(super) struct Schedule<L, I> {
-    loads: VecDeque<L>,
+    /// Chunks of each table, the largest table first.
+    loads: Vec<TableLoads<L>>,
     /// In the order in which they are built.
     indexes: VecDeque<I>,
     /// What is being built on each table: how many, and whether one of them is exclusive.
@@ -48,43 +50,69 @@ pub(super) struct Schedule<L, I> {
     jobs: usize,
 }
 
+#[derive(Debug)]
+struct TableLoads<L> {
+    table: Oid,
+    due: VecDeque<L>,
+    /// Chunks that are on their way.
+    active: usize,
+}
+
 impl<L: OfTable, I: OnTable> Schedule<L, I> {
     pub(super) fn new(
         jobs: usize,
         loads: impl IntoIterator<Item = L>,
         indexes: impl IntoIterator<Item = I>,
     ) -> Self {
-        let loads: VecDeque<L> = loads.into_iter().collect();
+        let mut tables: Vec<TableLoads<L>> = Vec::new();
         let mut left = BTreeMap::new();
-        for load in &loads {
-            *left.entry(load.table()).or_insert(0) += 1;
+        for load in loads {
+            let table = load.table();
+            *left.entry(table).or_insert(0) += 1;
+            match tables.last_mut().filter(|last| last.table == table) {
+                Some(last) => last.due.push_back(load),
+                None => tables.push(TableLoads { table, due: VecDeque::from([load]), active: 0 }),
+            }
         }
+        let loads = tables;
         Self { loads, indexes: indexes.into_iter().collect(), busy: BTreeMap::new(), left, building: 0, jobs }
     }
 
     pub(super) fn next(&mut self) -> Next<L, I> {
-        let one_must_load = !self.loads.is_empty() && self.building + 1 >= self.jobs;
+        let one_must_load =
+            self.loads.iter().any(|table| !table.due.is_empty()) && self.building + 1 >= self.jobs;
         if !one_must_load && let Some(index) = self.next_index() {
             self.building += 1;
             return Next::Task(Task::Index(index));
         }
-        match self.loads.pop_front() {
+        match self.pop_load(None) {
             Some(load) => Next::Task(Task::Load(load)),
             None if self.indexes.is_empty() => Next::Done,
             None => Next::Wait,
         }
     }
 
-    /// The next chunk, unless an index comes first.
-    pub(super) fn next_load(&mut self) -> Option<L> {
+    /// The next chunk for a connection that is loading this table, unless an index comes first.
+    pub(super) fn next_load(&mut self, table: Oid) -> Option<L> {
         let index_comes_first = self.building + 1 < self.jobs && self.ready_index().is_some();
-        if index_comes_first { None } else { self.loads.pop_front() }
+        if index_comes_first { None } else { self.pop_load(Some(table)) }
+    }
+
+    /// Of the table that the connection is at, or else of the one that the fewest are at.
+    fn pop_load(&mut self, at: Option<Oid>) -> Option<L> {
+        let with_chunks = self.loads.iter_mut().filter(|table| !table.due.is_empty());
+        let chosen = with_chunks.min_by_key(|table| (Some(table.table) != at, table.active))?;
+        chosen.active += 1;
+        chosen.due.pop_front()
     }
 
     /// A chunk of this table is loaded.
     pub(super) fn loaded(&mut self, table: &Oid) {
         if let Some(left) = self.left.get_mut(table) {
             *left = left.saturating_sub(1);
+        }
+        if let Some(loads) = self.loads.iter_mut().find(|loads| loads.table == *table) {
+            loads.active = loads.active.saturating_sub(1);
         }
     }
 
@@ -163,16 +191,28 @@ mod tests {
         assert_eq!(schedule.next(), Next::Task(Task::Index((None, "view"))));
         assert_eq!(schedule.next(), Next::Task(Task::Load((1, 0))), "one goes on loading");
         schedule.built(&(None, "view"));
-        assert_eq!(schedule.next(), Next::Task(Task::Load((1, 1))));
-        schedule.loaded(&1);
-        assert_eq!(schedule.next_load(), Some((2, 0)), "table 1 is not whole yet");
-        assert_eq!(schedule.next(), Next::Wait);
-        schedule.loaded(&1);
-        assert_eq!(schedule.next(), Next::Task(Task::Index((Some(1), "one"))));
-        assert_eq!(schedule.next(), Next::Wait);
+        assert_eq!(schedule.next(), Next::Task(Task::Load((2, 0))), "a table of its own");
         schedule.loaded(&2);
         assert_eq!(schedule.next(), Next::Task(Task::Index((Some(2), "two"))));
+        assert_eq!(schedule.next_load(1), Some((1, 1)), "one goes on loading");
+        schedule.loaded(&1);
+        assert_eq!(schedule.next(), Next::Wait, "table 1 is not whole yet");
+        schedule.loaded(&1);
+        assert_eq!(schedule.next(), Next::Task(Task::Index((Some(1), "one"))));
         assert_eq!(schedule.next(), Next::Done);
+    }
+
+    #[test]
+    fn connections_take_a_table_each_and_share_one_only_when_no_other_is_left() {
+        let loads = [(1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1)];
+        let mut schedule: Schedule<(Oid, u32), Index> = Schedule::new(2, loads, []);
+        assert_eq!(schedule.next(), Next::Task(Task::Load((1, 0))));
+        assert_eq!(schedule.next(), Next::Task(Task::Load((2, 0))));
+        assert_eq!(schedule.next_load(1), Some((1, 1)));
+        assert_eq!(schedule.next_load(2), Some((2, 1)));
+        assert_eq!(schedule.next_load(2), Some((1, 2)), "nothing is left of table 2");
+        assert_eq!(schedule.next_load(1), Some((1, 3)));
+        assert_eq!(schedule.next_load(1), None);
     }
 
     #[test]
