@@ -108,7 +108,7 @@ async fn every_way_of_deleting_is_captured_and_nothing_else() {
         );
         let source = World::settings(&world.server, "source");
         let status = capture::status(&source, &subjects()).await.expect("status").expect("is installed");
-        assert_eq!((status.waiting.count, status.up_to_date), (0, Some(true)));
+        assert_eq!((status.outbox.waiting, status.up_to_date), (0, Some(true)));
         world.server.sql("source", "CREATE TABLE account_se PARTITION OF account FOR VALUES IN ('se')");
         let status = capture::status(&source, &subjects()).await.expect("status").expect("is installed");
         assert_eq!(status.up_to_date, Some(false), "TRUNCATE of the new partition is not captured");

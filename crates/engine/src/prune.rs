@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use lethe_format::ids::SnapshotId;
 use lethe_format::layout;
 use lethe_format::ledger::{Expiry, Header, Kind, Seq};
-use lethe_format::manifest::{ChunkIndex, LedgerWindow};
+use lethe_format::manifest::{ChunkIndex, LedgerWindow, Manifest};
 use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::{Closure, Tombstones};
 use lethe_rules::ledger::{
@@ -166,19 +166,20 @@ async fn held_by(
     let ledger = ledger::read_verified(repository).await?;
     let mut found = Vec::new();
     for id in snapshots {
+        let manifest = load_manifest(repository, id).await?;
         let asked: Vec<(Seq, Vec<Tombstones>)> = entries
             .iter()
             .filter(|seq| !found.contains(*seq))
             .map(|seq| (*seq, unrevoked(ledger.entries(), *seq)))
             .collect();
         let all = asked.iter().flat_map(|(_, tombstones)| tombstones.iter().cloned()).collect();
-        match held(repository, id, all).await? {
+        match held(repository, &manifest, all).await? {
             Some(false) => continue,
             None => return Ok(None),
             Some(true) => {}
         }
         for (seq, tombstones) in asked {
-            match held(repository, id, tombstones).await? {
+            match held(repository, &manifest, tombstones).await? {
                 Some(true) => found.push(seq),
                 Some(false) => {}
                 None => return Ok(None),
@@ -191,13 +192,12 @@ async fn held_by(
 /// Whether a snapshot holds a row of any of these people; none if that cannot be told.
 async fn held(
     repository: &Repository,
-    id: &SnapshotId,
+    manifest: &Manifest,
     gone: Vec<Tombstones>,
 ) -> Result<Option<bool>, Error> {
     if gone.is_empty() {
         return Ok(Some(false));
     }
-    let manifest = load_manifest(repository, id).await?;
     // A row with a key that ought to be gone is what the closure objects to.
     let standing = Standing { gone, ..Standing::default() };
     let mut closure = Closure::new(&manifest.catalog, &manifest.tables, &standing, &Anonymise::default());
@@ -205,7 +205,7 @@ async fn held(
         for data in manifest.tables.iter().filter(|data| tables.contains(&data.table)) {
             for chunk in &data.chunks {
                 let rows = rows(repository, chunk).await?;
-                let filter = |cause| Error::Filter { snapshot: id.clone(), cause };
+                let filter = |cause| Error::Filter { snapshot: manifest.snapshot.clone(), cause };
                 closure.observe(data.table, &rows).map_err(filter)?;
             }
         }

@@ -1,3 +1,4 @@
+use lethe_format::sql::quote_literal;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
@@ -94,6 +95,20 @@ impl Server {
     #[must_use]
     pub fn settings(&self) -> &ConnectionSettings {
         &self.settings
+    }
+
+    /// Takes an advisory lock of this name until the session ends. False if another session still has it after five
+    /// seconds: one that was killed just now holds its locks for a moment.
+    pub async fn lock_for_session(&self, name: &str) -> Result<bool, Error> {
+        let sql = format!(
+            "SET lock_timeout = '5s'; SELECT pg_advisory_lock(hashtext({})); SET lock_timeout = 0",
+            quote_literal(name)
+        );
+        match self.run(&sql, "lock", &self.settings).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.code() == Some("55P03") => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Runs statements without parameters. `stage` and `object` are for the error.

@@ -53,12 +53,6 @@ pub async fn install(source: &ConnectionSettings, wanted: &Installation) -> Resu
     Ok(Installed::Now)
 }
 
-/// What [`remove`] runs.
-#[must_use]
-pub fn removal_sql() -> String {
-    remove_sql()
-}
-
 /// Removes the capture.
 ///
 /// # Errors
@@ -66,7 +60,7 @@ pub fn removal_sql() -> String {
 pub async fn remove(source: &ConnectionSettings) -> Result<(), Error> {
     let server = Server::connect(source, Purpose::Capture).await?;
     if outbox::is_installed(&server).await? {
-        let waiting = outbox::waiting(&server).await?.count;
+        let waiting = outbox::waiting(&server).await?.waiting;
         if waiting > 0 {
             return Err(Error::Usage(format!(
                 "{waiting} deletions wait in the outbox and would be forgotten: run lethe tombstone capture run first"

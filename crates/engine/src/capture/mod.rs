@@ -8,45 +8,35 @@
 mod install;
 mod run;
 
-use std::time::Duration;
-
-use lethe_postgres::capture::outbox::{self, Waiting};
+use lethe_format::ledger::SubjectRef;
+use lethe_format::manifest::CaptureState;
+use lethe_postgres::capture::outbox;
+pub use lethe_postgres::capture::remove_sql as removal_sql;
 use lethe_postgres::{ConnectionSettings, Purpose, Server};
 
 use crate::Error;
-pub use install::{Installed, install, plan_installation, removal_sql, remove};
+pub use install::{Installed, install, plan_installation, remove};
 pub use run::{Drained, RunOptions, run};
 
 /// How the capture stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Status {
-    pub waiting: Waiting,
-    /// How long the oldest deletion has been waiting.
-    pub lag: Duration,
+    pub outbox: CaptureState,
     /// False if what is installed differs from what the settings ask for; none if they name no subjects.
     pub up_to_date: Option<bool>,
 }
 
 /// Looks at the source; none if the capture is not installed there.
-pub async fn status(
-    source: &ConnectionSettings,
-    subjects: &[lethe_format::ledger::SubjectRef],
-) -> Result<Option<Status>, Error> {
+pub async fn status(source: &ConnectionSettings, subjects: &[SubjectRef]) -> Result<Option<Status>, Error> {
     let server = Server::connect(source, Purpose::Capture).await?;
     if !outbox::is_installed(&server).await? {
         return Ok(None);
     }
-    let waiting = outbox::waiting(&server).await?;
-    let waited = waiting.oldest.map(|oldest| waiting.at.duration_since(oldest));
     let up_to_date = if subjects.is_empty() {
         None
     } else {
         let wanted = plan_installation(source, subjects).await?;
         Some(outbox::installed_fingerprint(&server).await? == Some(wanted.fingerprint))
     };
-    Ok(Some(Status {
-        lag: waited.and_then(|waited| waited.try_into().ok()).unwrap_or_default(),
-        waiting,
-        up_to_date,
-    }))
+    Ok(Some(Status { outbox: outbox::waiting(&server).await?, up_to_date }))
 }

@@ -40,7 +40,9 @@ pub async fn run(
             "the capture is not installed in the source: lethe tombstone capture install".to_owned(),
         ));
     }
-    take_lock(&server).await?;
+    if !server.lock_for_session("lethe capture").await? {
+        return Err(Error::Usage("another lethe tombstone capture run is under way".to_owned()));
+    }
     let mut drained = Drained::default();
     for batch in outbox::marked(&server).await? {
         bring(repository, &server, last_seen, &batch, &mut drained).await?;
@@ -107,22 +109,11 @@ async fn beat(
     let age = newest.map(|at| Timestamp::now().duration_since(at));
     let due = age.is_none_or(|age| Duration::try_from(age).unwrap_or_default() >= every);
     let waiting = outbox::waiting(server).await?;
-    if !due || waiting.count > 0 {
+    if !due || waiting.waiting > 0 {
         return Ok(false);
     }
     let mark = Mark { source: waiting.source, at: waiting.at };
     let entry = NewEntry { drained: Some(mark), ..NewEntry::of(Kind::Heartbeat) };
     ledger::append(repository, last_seen, entry, None, Timestamp::now()).await?;
     Ok(true)
-}
-
-async fn take_lock(server: &Server) -> Result<(), Error> {
-    let lock =
-        "SET lock_timeout = '5s'; SELECT pg_advisory_lock(hashtext('lethe capture')); SET lock_timeout = 0";
-    match server.run(lock, "lock", server.settings()).await {
-        Err(error) if error.code() == Some("55P03") => {
-            Err(Error::Usage("another lethe tombstone capture run is under way".to_owned()))
-        }
-        other => Ok(other?),
-    }
 }

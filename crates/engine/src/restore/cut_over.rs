@@ -11,19 +11,26 @@ use lethe_format::ledger::{Head, Kind};
 use super::Prepared;
 use super::target::Target;
 use crate::Error;
-use crate::ledger::{NewEntry, append};
+use crate::ledger::{NewEntry, VerifiedLedger, append};
 use crate::progress::Progress;
 
-/// Cuts over, and gives the entry's place; none if the ledger has come to say more about people than was planned by.
+/// What came of it.
+pub(super) enum CutOver {
+    /// The entry's place.
+    Done(Head),
+    /// The ledger has come to say more about people than was planned by.
+    Late(VerifiedLedger),
+}
+
 pub(super) async fn cut_over(
     prepared: &mut Prepared,
     target: &Target,
     progress: &Progress,
-) -> Result<Option<Head>, Error> {
+) -> Result<CutOver, Error> {
     progress.stage("cut over", 0);
     loop {
-        if !prepared.follow_ledger().await? {
-            return Ok(None);
+        if let Some(ledger) = prepared.follow_ledger().await? {
+            return Ok(CutOver::Late(ledger));
         }
         let entry = NewEntry {
             snapshot: Some(prepared.manifest.snapshot.clone()),
@@ -34,7 +41,7 @@ pub(super) async fn cut_over(
         let (repository, last_seen) = (&prepared.repository, &prepared.last_seen);
         if let Some(head) = append(repository, last_seen, entry, Some(head), Timestamp::now()).await? {
             target.open_to_others(head.seq).await?;
-            return Ok(Some(head));
+            return Ok(CutOver::Done(head));
         }
     }
 }

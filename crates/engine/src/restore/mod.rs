@@ -46,6 +46,7 @@ use serde::Serialize;
 use crate::ledger::{Freshness, LastSeen, VerifiedLedger};
 use crate::progress::Progress;
 use crate::{Error, Repository, ledger};
+use cut_over::CutOver;
 pub(crate) use plan::rows;
 pub use plan::{Plan, PlannedTable};
 pub use select::{SnapshotInfo, Wanted, list, newest_catalog};
@@ -222,35 +223,46 @@ impl Prepared {
         let planned = self.started.elapsed().as_secs_f64();
         let target = target::Target::open(&self).await?;
         let statements = statements::Statements::new(&self);
-        let (mut loaded, mut head) = (planned, self.ledger.head());
-        if target.is_open().await? {
-            // A run before this one has cut over.
+        // A run before this one may have cut over already: then only the verification is left.
+        let (loaded, head) = if target.is_open().await? {
+            (planned, self.ledger.head())
         } else {
-            self.record_inactive().await?;
-            loop {
-                late::take_back(&self, &target, &statements, progress).await?;
-                statements.create_schema(&target, progress).await?;
-                let tables = load::load(&self, &target, &statements, progress).await?;
-                load::reconcile(&self.manifest, &tables)?;
-                loaded = self.started.elapsed().as_secs_f64();
-                // Before there are foreign keys and triggers, a table is taken back for next to nothing.
-                if !self.follow_ledger().await? {
-                    self.plan_again(progress).await?;
-                    continue;
-                }
-                finish::finish(&self, &target, &statements, progress).await?;
-                match cut_over::cut_over(&mut self, &target, progress).await? {
-                    Some(entry) => break head = entry,
-                    None => self.plan_again(progress).await?,
-                }
-            }
-        }
+            self.load_and_cut_over(&target, &statements, progress).await?
+        };
         let ready = self.started.elapsed().as_secs_f64();
         let (tables, late) = (load::counts(&target).await?, target.late_removed().await?);
         verify::verify(&self, &target, &statements.unvalidated(&self), progress).await?;
         target.remove_bookkeeping().await?;
         let verified = self.started.elapsed().as_secs_f64();
         Ok(self.report(head, &tables, &late, Seconds { plan: planned, load: loaded, ready, verified }))
+    }
+
+    /// Steps 4 to 6, gone through again for as long as the ledger comes to say more about people. Gives the seconds
+    /// after which the rows were loaded, and the cut-over's entry.
+    async fn load_and_cut_over(
+        &mut self,
+        target: &target::Target,
+        statements: &statements::Statements,
+        progress: &Progress,
+    ) -> Result<(f64, Head), Error> {
+        self.record_inactive().await?;
+        loop {
+            late::take_back(self, target, statements, progress).await?;
+            statements.create_schema(target, progress).await?;
+            let tables = load::load(self, target, statements, progress).await?;
+            load::reconcile(&self.manifest, &tables)?;
+            let loaded = self.started.elapsed().as_secs_f64();
+            // Before there are foreign keys and triggers, a table is taken back for next to nothing.
+            if let Some(ledger) = self.follow_ledger().await? {
+                self.plan_again(ledger, progress).await?;
+                continue;
+            }
+            finish::finish(self, target, statements, progress).await?;
+            match cut_over::cut_over(self, target, progress).await? {
+                CutOver::Done(entry) => return Ok((loaded, entry)),
+                CutOver::Late(ledger) => self.plan_again(ledger, progress).await?,
+            }
+        }
     }
 
     /// By what rows are filtered: as long as this is the same, what was loaded stays as it is.
@@ -292,19 +304,18 @@ impl Prepared {
         Ok(ledger)
     }
 
-    /// Reads the ledger again; false if it says anything about people that the plan does not know.
-    async fn follow_ledger(&mut self) -> Result<bool, Error> {
+    /// Reads the ledger again, and gives it if it says anything about people that the plan does not know.
+    async fn follow_ledger(&mut self) -> Result<Option<VerifiedLedger>, Error> {
         let ledger = self.read_ledger().await?;
-        let known = !ledger.speaks_of_people_after(self.ledger.head().seq);
-        if known {
-            self.ledger = ledger;
+        if ledger.speaks_of_people_after(self.ledger.head().seq) {
+            return Ok(Some(ledger));
         }
-        Ok(known)
+        self.ledger = ledger;
+        Ok(None)
     }
 
     /// Makes the plan again by what the ledger says now.
-    async fn plan_again(&mut self, progress: &Progress) -> Result<(), Error> {
-        let ledger = self.read_ledger().await?;
+    async fn plan_again(&mut self, ledger: VerifiedLedger, progress: &Progress) -> Result<(), Error> {
         self.plan = plan::make(&self.repository, &self.manifest, &ledger, &self.options, progress).await?;
         self.ledger = ledger;
         self.record_inactive().await

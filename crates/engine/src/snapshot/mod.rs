@@ -149,10 +149,9 @@ async fn capture_state(server: &Server) -> Result<Option<CaptureState>, Error> {
     if !outbox::is_installed(server).await? {
         return Ok(None);
     }
-    let outbox::Waiting { source, at, count, oldest } = outbox::waiting(server).await?;
-    let state = CaptureState { source, at, waiting: count, oldest };
-    if count > 0 {
-        tracing::warn!(waiting = count, lag = ?state.lag(), "deletions wait to be put on the ledger");
+    let state = outbox::waiting(server).await?;
+    if state.waiting > 0 {
+        tracing::warn!(waiting = state.waiting, lag = ?state.lag(), "deletions wait to be put on the ledger");
     }
     Ok(Some(state))
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ids::Digest;
 use lethe_format::ledger::{BodyId, SourceId, SubjectRef};
+use lethe_format::manifest::CaptureState;
 use tokio_postgres::Row;
 
 use super::SCHEMA;
@@ -16,16 +17,6 @@ const STAGE: &str = "read the outbox of";
 
 /// The most keys in one batch, and so in one ledger entry.
 const BATCH: i64 = 100_000;
-
-/// What the outbox holds.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Waiting {
-    pub source: SourceId,
-    /// The server's clock, when it looked.
-    pub at: Timestamp,
-    pub count: u64,
-    pub oldest: Option<Timestamp>,
-}
 
 /// Keys of one subject that leave together.
 #[derive(Clone)]
@@ -64,17 +55,17 @@ pub async fn source_id(server: &Server) -> Result<SourceId, Error> {
 }
 
 /// Looks at the outbox. A deletion that was committed before is either counted here or was taken out already.
-pub async fn waiting(server: &Server) -> Result<Waiting, Error> {
+pub async fn waiting(server: &Server) -> Result<CaptureState, Error> {
     let source = source_id(server).await?;
     let sql = format!(
         "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, count(*),
                 (extract(epoch FROM min(at)) * 1000000)::int8 FROM {SCHEMA}.outbox"
     );
     let row = query_one(server, &sql).await?;
-    Ok(Waiting {
+    Ok(CaptureState {
         source,
         at: timestamp(row.get(0)),
-        count: row.get::<_, i64>(1).unsigned_abs(),
+        waiting: row.get::<_, i64>(1).unsigned_abs(),
         oldest: row.get::<_, Option<i64>>(2).map(timestamp),
     })
 }

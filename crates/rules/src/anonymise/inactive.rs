@@ -7,6 +7,7 @@ use lethe_format::manifest::{CopyFormat, TableData};
 use roaring::RoaringTreemap;
 
 use super::Masks;
+use super::random::uuid_text;
 use crate::closure::{family, subject_key};
 use crate::key::{self, Domain, KeyBuffer, KeyReader, KeySet, Reader, Source, ValueError};
 use crate::objection::{Code, Objection};
@@ -173,9 +174,10 @@ fn text(source: &Source, format: CopyFormat, value: &[u8]) -> Result<String, Val
         if let Some(number) = number {
             return Ok(number.to_string());
         }
-        if *source == Source::Uuid && value.len() == 16 {
-            let hex = hex::encode(value);
-            return Ok([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"));
+        if *source == Source::Uuid
+            && let Ok(bytes) = value.try_into()
+        {
+            return Ok(uuid_text(bytes));
         }
     }
     String::from_utf8(value.to_vec()).map_err(|_| malformed)

@@ -99,10 +99,7 @@ impl RandomKind {
                 text
             }
             Self::Json | Self::Jsonb => format!("\"{}\"", hex::encode(&random[..16])),
-            Self::Uuid => {
-                let hex = hex::encode(uuid(random));
-                format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-            }
+            Self::Uuid => uuid_text(&uuid(random)),
             Self::Int2 => ((number as u16) >> 1).to_string(),
             Self::Int4 => ((number as u32) >> 1).to_string(),
             Self::Int8 => (number >> 1).to_string(),
@@ -130,6 +127,12 @@ fn unit(number: u64) -> f64 {
 /// Days since PostgreSQL's epoch.
 fn day(number: u64) -> i32 {
     (number % u64::from(DATE_RANGE_DAYS)) as i32 - POSTGRES_EPOCH_DAYS
+}
+
+/// As the server prints it.
+pub(super) fn uuid_text(bytes: &[u8; 16]) -> String {
+    let hex = hex::encode(bytes);
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
 /// Version 4, variant 1 (RFC 9562, section 5.4).

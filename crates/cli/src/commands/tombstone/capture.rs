@@ -90,8 +90,8 @@ async fn status(settings: &Settings, args: CaptureSource, output: &Output) -> Re
         return Err(Failure::failed(format!("the capture is not installed in {source}"))
             .hint("lethe tombstone capture install"));
     };
-    let lag = status.lag.as_secs();
-    output.say(format!("{} deletions wait, the oldest for {lag} s", count(status.waiting.count)));
+    let (waiting, lag) = (status.outbox.waiting, status.outbox.lag().as_secs());
+    output.say(format!("{} deletions wait, the oldest for {lag} s", count(waiting)));
     let up_to_date = match status.up_to_date {
         Some(true) => "what is installed is what lethe.toml asks for",
         Some(false) => "what is installed differs from what lethe.toml and the tables ask for",
@@ -100,14 +100,14 @@ async fn status(settings: &Settings, args: CaptureSource, output: &Output) -> Re
     output.say(up_to_date);
     output.summary(
         "capture",
-        &json!({"waiting": status.waiting.count, "lag_seconds": lag, "up_to_date": status.up_to_date}),
+        &json!({"waiting": waiting, "lag_seconds": lag, "up_to_date": status.up_to_date}),
     );
     if status.up_to_date == Some(false) {
         return Err(
             Failure::failed("the capture is out of date").hint("lethe tombstone capture install --confirm")
         );
     }
-    if status.lag > settings.max_capture_lag()? {
+    if status.outbox.lag() > settings.max_capture_lag()? {
         return Err(Failure::failed(format!("deletions have been waiting for {lag} s"))
             .hint("is lethe tombstone capture run --follow at work? A restore from a snapshot that is taken now will be refused"));
     }

@@ -23,18 +23,13 @@ pub(super) async fn connect(settings: &ConnectionSettings, role: Option<&str>) -
 /// Two restores into one database would each do what the other has not recorded yet. One that was killed just now
 /// still holds the lock for a moment.
 pub(super) async fn take_lock(server: &Server) -> Result<(), Error> {
-    let lock =
-        "SET lock_timeout = '5s'; SELECT pg_advisory_lock(hashtext('lethe restore')); SET lock_timeout = 0";
-    match server.run(lock, "lock", server.settings()).await {
-        Ok(()) => Ok(()),
-        Err(error) if error.code() == Some("55P03") => {
-            let object = format!("database {}", server.settings().database());
-            let objection = Objection::new(Code::TargetInUse, object, "another restore into it is under way")
-                .hint("wait for it, or end it");
-            Err(Error::Refused(vec![objection]))
-        }
-        Err(error) => Err(error.into()),
+    if server.lock_for_session("lethe restore").await? {
+        return Ok(());
     }
+    let object = format!("database {}", server.settings().database());
+    let objection = Objection::new(Code::TargetInUse, object, "another restore into it is under way")
+        .hint("wait for it, or end it");
+    Err(Error::Refused(vec![objection]))
 }
 
 /// Whoever holds the lock is the only restore: other sessions of one were left behind by a process that was killed, and
