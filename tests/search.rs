@@ -1,6 +1,18 @@
 //! A raw search of files: what stands there, whatever a server would say.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Every file below a folder, sorted.
+#[must_use]
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
 
 /// Every file below a folder that holds some of the strings, and how many of them.
 ///

@@ -27,3 +27,5 @@ mod shop;
 mod simulation;
 /// A store that throttles, resets and loses answers.
 mod store_faults;
+/// Checking what is stored without restoring it.
+mod verify;

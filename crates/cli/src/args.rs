@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use lethe_engine::verify::Part;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -76,6 +77,18 @@ pub(crate) enum Command {
     /// can connect to the database. An interrupted restore is continued by running it again.
     #[command(after_help = EXIT_CODES)]
     Restore(Restore),
+    /// Check what is stored: ledger, manifests, and that every chunk is there; with --read-data every byte and row
+    ///
+    /// Without --read-data only documents are read, and one listing of the store says whether everything is there. With
+    /// it each chunk is fetched once and goes through the stages of a restore: checksum, decryption, decompression, rows.
+    /// --read-data=3/7 reads the third of seven parts of all chunks, so that seven nights read everything once.
+    ///
+    /// A host without an identity checks what it can, and says what it did not.
+    ///
+    /// Ends with 6 if stored data is damaged or missing, with 4 if it is the ledger; says which tables of which snapshots
+    /// are affected.
+    #[command(after_help = EXIT_CODES)]
+    Verify(Verify),
     /// Let ledger entries go whose people no stored snapshot can hold any more
     ///
     /// Shows what would go; carries it out with --confirm. Entries that were written ahead of the deletion can only be
@@ -186,6 +199,22 @@ pub(crate) struct CaptureRun {
     /// Seconds between two looks
     #[arg(long, value_name = "N", default_value_t = 5, requires = "follow")]
     pub(crate) every: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// Which snapshot: all, latest, or an id
+    #[arg(long, value_name = "WHICH", default_value = "all")]
+    pub(crate) snapshot: String,
+    /// Fetch the chunks and look at every row: all of them, or the n-th of t parts
+    #[arg(long, value_name = "N/T", num_args = 0..=1, require_equals = true, default_missing_value = "1/1")]
+    pub(crate) read_data: Option<Part>,
+    /// Chunks fetched at once [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Memory for chunks on their way, such as 256M or 1G
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

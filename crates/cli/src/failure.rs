@@ -11,6 +11,8 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     pub(crate) objections: Vec<Objection>,
     pub(crate) code: ExitCode,
+    /// What the last line for programs holds besides.
+    pub(crate) summary: Option<Box<serde_json::Value>>,
 }
 
 impl Failure {
@@ -21,6 +23,7 @@ impl Failure {
             hint: None,
             objections: Vec::new(),
             code: ExitCode::Usage,
+            summary: None,
         }
     }
 
@@ -37,6 +40,12 @@ impl Failure {
         failure.hint(
             "a restore is continued by running it again; a snapshot that was not finished does not exist",
         )
+    }
+
+    /// A command that came to its end and found something wrong.
+    pub(crate) fn with_summary(mut self, command: &str, summary: &impl serde::Serialize) -> Self {
+        self.summary = Some(Box::new(crate::output::tagged("summary", Some(command), summary)));
+        self
     }
 
     pub(crate) fn hint(mut self, hint: impl ToString) -> Self {
@@ -57,7 +66,14 @@ impl From<Error> for Failure {
             Error::Refused(objections) => objections.clone(),
             _ => Vec::new(),
         };
-        Self { message: error.to_string(), causes, hint: error.hint(), objections, code: error.exit_code() }
+        Self {
+            message: error.to_string(),
+            causes,
+            hint: error.hint(),
+            objections,
+            code: error.exit_code(),
+            summary: None,
+        }
     }
 }
 

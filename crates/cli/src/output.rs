@@ -56,10 +56,13 @@ impl Output {
         let code = failure.code as u8;
         if self.format == OutputFormat::Json {
             let Failure { message, causes, hint, objections, .. } = failure;
-            println!(
-                "{}",
-                json!({"type": "summary", "error": message, "causes": causes, "hint": hint, "objections": objections, "exit_code": code})
-            );
+            let mut line = json!({"type": "summary", "error": message, "causes": causes, "hint": hint, "objections": objections, "exit_code": code});
+            if let (Some(fields), Some(Value::Object(more))) =
+                (line.as_object_mut(), failure.summary.as_deref().cloned())
+            {
+                fields.extend(more);
+            }
+            println!("{line}");
         }
         eprintln!("error: {}", failure.message);
         for cause in &failure.causes {
@@ -78,7 +81,7 @@ impl Output {
     }
 }
 
-fn tagged(kind: &str, command: Option<&str>, item: &impl Serialize) -> Value {
+pub(crate) fn tagged(kind: &str, command: Option<&str>, item: &impl Serialize) -> Value {
     let mut line = json!({"type": kind});
     if let (Some(fields), Some(command)) = (line.as_object_mut(), command) {
         fields.insert("command".to_owned(), command.into());

@@ -22,12 +22,19 @@ pub(crate) fn encrypt(recipients: &[Recipient], plain: &[u8]) -> Result<Vec<u8>,
 
 /// Decrypts bytes. Nothing is returned unless every segment's tag held, the final one included.
 pub(crate) fn decrypt(identities: &[Identity], sealed: &[u8], object: &str) -> Result<Vec<u8>, Error> {
-    let failed = |problem: String| Error::Decrypt { object: object.to_owned(), problem };
-    let decryptor = age::Decryptor::new(sealed).map_err(|error| failed(error.to_string()))?;
+    let failed = |error: age::DecryptError| match error {
+        age::DecryptError::NoMatchingKeys => {
+            Error::Decrypt { object: object.to_owned(), problem: error.to_string() }
+        }
+        other => Error::damaged(object, format!("it does not decrypt: {other}")),
+    };
+    let decryptor = age::Decryptor::new(sealed).map_err(failed)?;
     let mut reader = decryptor
         .decrypt(identities.iter().map(|identity| identity as &dyn age::Identity))
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(failed)?;
     let mut plain = Vec::with_capacity(sealed.len());
-    reader.read_to_end(&mut plain).map_err(|error| failed(error.to_string()))?;
+    reader
+        .read_to_end(&mut plain)
+        .map_err(|error| Error::damaged(object, format!("it does not decrypt: {error}")))?;
     Ok(plain)
 }

@@ -92,6 +92,17 @@ fn minutes(duration: Duration) -> String {
     }
 }
 
+/// An error and its causes, in one line.
+pub(crate) fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
 fn count(objections: usize) -> String {
     if objections == 1 { "1 objection".to_owned() } else { format!("{objections} objections") }
 }

@@ -5,6 +5,7 @@
 //! restore:   restore/   preflight → plan → fetch → decode → filter → load → finish → cut_over → verify
 //!                       (late: what a late erasure takes back, and once more from load)
 //! capture:   capture/   install, run
+//! verify:    verify/    ledger → documents → listing → data → affected
 //! ```
 //!
 //! What is decided lies in `lethe-rules`, what is written down in `lethe-format`; this crate moves bytes between a
@@ -21,6 +22,7 @@ pub mod prune;
 pub mod repository;
 pub mod restore;
 pub mod snapshot;
+pub mod verify;
 
 pub use error::{Error, ExitCode};
 pub use keys::{Identities, Keys, NamingKey, write_secret};

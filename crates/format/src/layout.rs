@@ -54,6 +54,16 @@ pub fn snapshot_of_manifest(name: &str) -> Option<SnapshotId> {
     name.strip_prefix(SNAPSHOTS)?.strip_suffix("/manifest.age")?.parse().ok()
 }
 
+/// The chunk that an object below `chunks/` is, or nothing if the name is another one.
+#[must_use]
+pub fn chunk_of_name(name: &str) -> Option<(Digest, UploadId)> {
+    let file = name.rsplit('/').next()?.strip_suffix(".zst.age")?;
+    let (digest, upload) = file.split_once('-')?;
+    let chunk = (digest.parse().ok()?, UploadId::try_from(upload.to_owned()).ok()?);
+    // Only the one way to write it counts.
+    (self::chunk(&chunk.0, &chunk.1) == name).then_some(chunk)
+}
+
 /// What a name below `ledger/` stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LedgerObject {
@@ -84,6 +94,23 @@ pub fn ledger_object(name: &str) -> LedgerObject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chunks_are_known_by_their_names_and_by_nothing_else() {
+        let (digest, upload) = (Digest::of(b"a"), UploadId::from_bytes([7; 8]));
+        let name = chunk(&digest, &upload);
+        assert_eq!(chunk_of_name(&name), Some((digest, upload)));
+        for foreign in [
+            name.replace("chunks/", "x/"),
+            name.replace(".zst", ""),
+            name.replace("07", "0G"),
+            format!("{name}/.."),
+            format!("/{name}"),
+            name.to_uppercase(),
+        ] {
+            assert_eq!(chunk_of_name(&foreign), None, "{foreign}");
+        }
+    }
 
     #[test]
     fn ledger_names_are_told_apart() {

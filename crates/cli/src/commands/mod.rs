@@ -6,6 +6,7 @@ mod restore;
 mod snapshot;
 mod snapshots;
 mod tombstone;
+mod verify;
 
 use crate::args::{Args, Command};
 use crate::failure::Failure;
@@ -24,6 +25,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Snapshots => snapshots::run(&settings, output).await,
         Command::Tombstone(command) => tombstone::run(&settings, command, output).await,
         Command::Restore(args) => restore::run(&settings, args, output).await,
+        Command::Verify(args) => verify::run(&settings, args, output).await,
         Command::Prune(args) => prune::run(&settings, args, output).await,
     }
 }

@@ -13,3 +13,5 @@ mod ledger;
 mod refusals;
 /// A folder with settings, a store and a server.
 mod shell;
+/// Checking what is stored.
+mod verify;

@@ -2,16 +2,22 @@
 
 use bytes::Bytes;
 use lethe_format::archive::Archive;
+use lethe_format::ids::SnapshotId;
 use lethe_format::layout;
-use lethe_format::manifest::{Chunk, Manifest};
+use lethe_format::manifest::{Chunk, StoredObject};
 use lethe_store::ObjectStore;
 
 use crate::{Error, Repository, objects};
 
-pub(super) async fn schema(repository: &Repository, manifest: &Manifest) -> Result<Archive, Error> {
-    let object = layout::schema(&manifest.snapshot);
+/// The archive of a snapshot, whose manifest says what is stored.
+pub(crate) async fn schema(
+    repository: &Repository,
+    snapshot: &SnapshotId,
+    stored: &StoredObject,
+) -> Result<Archive, Error> {
+    let object = layout::schema(snapshot);
     let sealed = objects::get(repository.store().as_ref(), &object, objects::DOCUMENT_LIMIT).await?;
-    objects::check_stored(&object, &sealed, &manifest.schema)?;
+    objects::check_stored(&object, &sealed, stored)?;
     let identities = repository.identities()?.clone();
     objects::off_runtime(move || {
         let bytes = objects::unseal_document(&identities, &sealed, &object)?;
@@ -21,7 +27,7 @@ pub(super) async fn schema(repository: &Repository, manifest: &Manifest) -> Resu
 }
 
 /// A chunk's stored bytes; whether they are the right ones is checked when they are decoded.
-pub(super) async fn chunk(store: &dyn ObjectStore, chunk: &Chunk) -> Result<Bytes, Error> {
+pub(crate) async fn chunk(store: &dyn ObjectStore, chunk: &Chunk) -> Result<Bytes, Error> {
     let object = layout::chunk(&chunk.name, &chunk.upload);
     match objects::get(store, &object, chunk.stored.len).await {
         Err(Error::Store(lethe_store::Error::NotFound { .. })) => {

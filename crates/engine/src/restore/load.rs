@@ -88,7 +88,7 @@ pub(super) async fn load(
         target,
         statements,
         filter: ChunkFilter::new(prepared),
-        memory: Memory::new(prepared),
+        memory: Memory::new(prepared.options.memory),
         queue: &queue,
         progress,
     };
@@ -223,16 +223,15 @@ impl<'a> Queue<'a> {
 }
 
 /// Bytes of chunks in memory at once.
-#[derive(Clone)]
-struct Memory {
+#[derive(Clone, Debug)]
+pub(crate) struct Memory {
     left: Arc<Semaphore>,
     /// Kilobytes in all.
     budget: u32,
 }
 
 impl Memory {
-    fn new(prepared: &Prepared) -> Self {
-        let memory = prepared.options.memory;
+    pub(crate) fn new(memory: u64) -> Self {
         let budget =
             u32::try_from((memory / 1024).max(1)).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32);
         Self { left: Arc::new(Semaphore::new(budget as usize)), budget }
@@ -240,7 +239,7 @@ impl Memory {
 
     /// The stored bytes, the plain rows and the surviving rows may all be there at once. A chunk that is larger than the
     /// whole budget gets all of it.
-    async fn reserve(&self, chunk: &Chunk) -> Result<OwnedSemaphorePermit, Error> {
+    pub(crate) async fn reserve(&self, chunk: &Chunk) -> Result<OwnedSemaphorePermit, Error> {
         let bytes = chunk.plain_len.saturating_mul(2).saturating_add(chunk.stored.len);
         let kilobytes = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(self.budget);
         let permit = self.left.clone().acquire_many_owned(kilobytes).await;

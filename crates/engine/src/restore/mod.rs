@@ -47,10 +47,12 @@ use crate::ledger::{Freshness, LastSeen, VerifiedLedger};
 use crate::progress::Progress;
 use crate::{Error, Repository, ledger};
 use cut_over::CutOver;
+pub(crate) use fetch::{chunk as fetch_chunk, schema};
+pub(crate) use load::Memory;
 pub(crate) use plan::rows;
 pub use plan::{Plan, PlannedTable};
 pub use select::{SnapshotInfo, Wanted, list, newest_catalog};
-pub(crate) use select::{ids as snapshot_ids, load_manifest};
+pub(crate) use select::{choose, ids as snapshot_ids, load_manifest};
 pub(crate) use target::begun;
 
 /// What was asked for.
@@ -171,7 +173,7 @@ pub async fn prepare(
     let manifest = select::load_manifest(repository, &id).await?;
     ledger.check_for(&manifest)?;
     progress.stage("preflight", 0);
-    let archive = fetch::schema(repository, &manifest).await?;
+    let archive = fetch::schema(repository, &manifest.snapshot, &manifest.schema).await?;
     let server = Server::connect(target, Purpose::Restore).await?;
     let begun = target::begun(&server).await?;
     // After the cut-over, erasures are the applications' business.
@@ -354,7 +356,7 @@ impl Prepared {
 }
 
 /// `VmHWM` of this process (`proc(5)`); 0 where that file is not.
-fn peak_rss() -> u64 {
+pub(crate) fn peak_rss() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());

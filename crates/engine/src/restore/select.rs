@@ -39,7 +39,7 @@ pub(crate) async fn ids(repository: &Repository) -> Result<Vec<SnapshotId>, Erro
     Ok(ids)
 }
 
-pub(super) async fn choose(repository: &Repository, wanted: &Wanted) -> Result<SnapshotId, Error> {
+pub(crate) async fn choose(repository: &Repository, wanted: &Wanted) -> Result<SnapshotId, Error> {
     let ids = ids(repository).await?;
     let found = match wanted {
         Wanted::Latest => ids.last().cloned(),
