@@ -7,6 +7,7 @@
 )]
 
 pub mod compare;
+pub mod forge;
 pub mod generator;
 pub mod intercepted_store;
 pub mod memory_store;

@@ -11,6 +11,8 @@ mod capture;
 mod equality;
 /// One of every kind of object and of every type.
 mod everything;
+/// Stores that somebody has prepared.
+mod hostile;
 /// Ids that were given to somebody else, and ids that never will be.
 mod id_reuse;
 /// Erasures that arrive while a restore is under way.

@@ -38,3 +38,37 @@ pub(crate) fn decrypt(identities: &[Identity], sealed: &[u8], object: &str) -> R
         .map_err(|error| Error::damaged(object, format!("it does not decrypt: {error}")))?;
     Ok(plain)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three segments, so that the file can also end where one does.
+    #[test]
+    fn a_file_that_is_not_whole_or_was_changed_gives_nothing() {
+        let identity = Identity::generate();
+        let small = encrypt(&[identity.to_public()], &[7; 200]).expect("encrypt");
+        let large = encrypt(&[identity.to_public()], &vec![7; 150_000]).expect("encrypt");
+        let identities = [identity];
+        assert_eq!(decrypt(&identities, &small, "x").expect("decrypt"), [7; 200]);
+        for len in 0..small.len() {
+            assert!(matches!(decrypt(&identities, &small[..len], "x"), Err(Error::Damaged { .. })), "{len}");
+        }
+        let ends = (0..large.len()).step_by(997).chain(large.len() - 100..large.len());
+        let segments = [65_536 + 16, 2 * (65_536 + 16)].map(|segment| large.len() - 150_000 - 48 + segment);
+        for len in ends.chain(segments) {
+            assert!(matches!(decrypt(&identities, &large[..len], "x"), Err(Error::Damaged { .. })), "{len}");
+        }
+        for place in 0..small.len() {
+            for bit in [1, 0x80] {
+                let mut changed = small.clone();
+                changed[place] ^= bit;
+                assert!(decrypt(&identities, &changed, "x").is_err(), "{place}");
+            }
+        }
+        let longer = [small.as_slice(), &[0]].concat();
+        assert!(decrypt(&identities, &longer, "x").is_err());
+        let other = [Identity::generate()];
+        assert!(matches!(decrypt(&other, &small, "x"), Err(Error::Decrypt { .. })));
+    }
+}

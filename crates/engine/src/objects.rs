@@ -75,6 +75,11 @@ pub(crate) fn unseal(
     let damaged = |_| Error::damaged(object, "it does not decompress to the length that the manifest states");
     let len = usize::try_from(plain_len)
         .map_err(|_| Error::damaged(object, "it is longer than memory can hold"))?;
+    // The frame says so itself before anything is allocated; what it says may be a lie, and is checked as well.
+    match zstd::zstd_safe::get_frame_content_size(&compressed) {
+        Ok(Some(stated)) if stated == plain_len => {}
+        _ => return Err(Error::damaged(object, "it does not state the length that the manifest states")),
+    }
     let plain = zstd::bulk::decompress(&compressed, len).map_err(damaged)?;
     if plain.len() == len {
         Ok(plain)
@@ -83,7 +88,15 @@ pub(crate) fn unseal(
     }
 }
 
-/// Decrypts and decompresses a document, whose length nobody has stated: at most [`DOCUMENT_LIMIT`].
+/// What a document may become when it is decompressed, besides a multiple of its own length: a small object must not fill
+/// the memory. Manifests compress to a third, schemas of many like tables to a fiftieth.
+const SMALL_DOCUMENT: u64 = 16 << 20;
+const HIGHEST_RATIO: u64 = 200;
+/// As zstd has it for all levels that Lethe compresses with (2^23 bytes), so that no frame asks for a window of gigabytes.
+const WINDOW_LOG: u32 = 23;
+
+/// Decrypts and decompresses a document, whose length nobody has stated: at most [`DOCUMENT_LIMIT`], and not more than
+/// documents of its stored length can have.
 pub(crate) fn unseal_document(
     identities: &Identities,
     sealed: &[u8],
@@ -91,10 +104,13 @@ pub(crate) fn unseal_document(
 ) -> Result<Vec<u8>, Error> {
     let compressed = age_file::decrypt(&identities.0, sealed, object)?;
     let damaged = |_| Error::damaged(object, "it cannot be decompressed");
-    let decoder = zstd::stream::read::Decoder::with_buffer(compressed.as_slice()).map_err(damaged)?;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(compressed.as_slice()).map_err(damaged)?;
+    decoder.window_log_max(WINDOW_LOG).map_err(damaged)?;
+    let limit = (compressed.len() as u64).saturating_mul(HIGHEST_RATIO).saturating_add(SMALL_DOCUMENT);
+    let limit = limit.min(DOCUMENT_LIMIT);
     let mut plain = Vec::new();
-    decoder.take(DOCUMENT_LIMIT + 1).read_to_end(&mut plain).map_err(damaged)?;
-    if plain.len() as u64 > DOCUMENT_LIMIT {
+    decoder.take(limit + 1).read_to_end(&mut plain).map_err(damaged)?;
+    if plain.len() as u64 > limit {
         return Err(Error::damaged(object, "it decompresses to more than a document may have"));
     }
     Ok(plain)

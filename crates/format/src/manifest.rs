@@ -1,5 +1,7 @@
 //! The manifest: everything that one snapshot is, and the only thing that makes it exist.
 
+mod check;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,9 @@ use crate::repository::check_version;
 
 const DOCUMENT: &str = "the snapshot's manifest";
 pub const VERSION: u32 = 1;
+/// No chunk's plain content is longer: a chunk is cut after the row that crosses 32 MiB, and PostgreSQL sends no row of more
+/// than 1 GiB (`MaxAllocSize`).
+pub const LONGEST_CHUNK: u64 = (1 << 30) + (32 << 20);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +48,10 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// # Errors
+    /// For everything that [`Self::from_json`] would refuse: what cannot be read back is not written.
     pub fn to_json(&self) -> Result<Vec<u8>, Error> {
+        check::check(self)?;
         serde_json::to_vec(self).map_err(|error| Error::json(DOCUMENT, &error))
     }
 
@@ -53,7 +61,7 @@ impl Manifest {
     pub fn from_json(bytes: &[u8]) -> Result<Self, Error> {
         check_version(DOCUMENT, bytes, VERSION)?;
         let manifest: Self = serde_json::from_slice(bytes).map_err(|error| Error::json(DOCUMENT, &error))?;
-        manifest.check_references()?;
+        check::check(&manifest)?;
         Ok(manifest)
     }
 
@@ -64,27 +72,6 @@ impl Manifest {
 
     pub fn all_chunks(&self) -> impl Iterator<Item = &Chunk> {
         self.tables.iter().flat_map(|table| &table.chunks).chain(&self.large_objects.chunks)
-    }
-
-    fn check_references(&self) -> Result<(), Error> {
-        for data in &self.tables {
-            let table = self.catalog.table(data.table).ok_or_else(|| {
-                Error::malformed(DOCUMENT, format!("table {} is not in its catalog", data.table))
-            })?;
-            if let Some(column) = data.columns.iter().find(|column| table.column(**column).is_none()) {
-                return Err(Error::malformed(DOCUMENT, format!("{} has no column {column}", table.name)));
-            }
-        }
-        for key in &self.catalog.foreign_keys {
-            let complete = [key.child, key.parent].iter().all(|oid| self.catalog.table(*oid).is_some());
-            if !complete {
-                return Err(Error::malformed(
-                    DOCUMENT,
-                    format!("foreign key {:?} has a table that is not there", key.name),
-                ));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,4 +1,8 @@
-//! Names and texts inside SQL statements, and the notation of subjects.
+//! Names and texts inside SQL statements, the notation of subjects, and where one statement ends.
+
+mod statements;
+
+pub use statements::{Unterminated, Words, statements};
 
 /// An identifier, always double-quoted; embedded quotes are doubled (PostgreSQL, "Identifiers and Key Words").
 ///

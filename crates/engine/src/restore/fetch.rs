@@ -1,7 +1,7 @@
 //! Stored objects of a snapshot, checked before they are used.
 
 use bytes::Bytes;
-use lethe_format::archive::Archive;
+use lethe_format::archive::{Archive, ddl};
 use lethe_format::ids::SnapshotId;
 use lethe_format::layout;
 use lethe_format::manifest::{Chunk, StoredObject};
@@ -21,7 +21,9 @@ pub(crate) async fn schema(
     let identities = repository.identities()?.clone();
     objects::off_runtime(move || {
         let bytes = objects::unseal_document(&identities, &sealed, &object)?;
-        Archive::read(&bytes).map_err(|error| Error::damaged(&object, error))
+        let archive = Archive::read(&bytes).map_err(|error| Error::damaged(&object, error))?;
+        ddl::check(&ddl::statements(&archive)).map_err(|error| Error::damaged(&object, error))?;
+        Ok(archive)
     })
     .await
 }

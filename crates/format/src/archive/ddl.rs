@@ -5,12 +5,14 @@
 //! `SEARCHPATH` entry), `client_encoding` UTF8, `standard_conforming_strings = on`, `check_function_bodies = off`,
 //! `xmloption = content`, `row_security = off`, and no timeouts.
 
+mod allowed;
 mod ownership;
 mod schedule;
 mod target;
 
 use super::{Archive, Entry, Section};
 use crate::sql::quote_ident;
+pub use allowed::{NotAllowed, check};
 pub use ownership::Ownership;
 
 /// One entry's SQL, with what must be set before it runs.

@@ -8,6 +8,7 @@ pub(crate) struct Written {
     pub(crate) tag: &'static str,
     pub(crate) section: i64,
     pub(crate) definition: &'static str,
+    pub(crate) drop_statement: &'static str,
     pub(crate) dependencies: Vec<&'static str>,
 }
 
@@ -19,7 +20,8 @@ pub(crate) const POST_DATA: i64 = 4;
 
 impl Written {
     pub(crate) fn new(dump_id: i64, desc: &'static str, section: i64, definition: &'static str) -> Self {
-        Self { dump_id, desc, tag: "some tag", section, definition, dependencies: Vec::new() }
+        let drop_statement = "DROP TABLE app.t;\n";
+        Self { dump_id, desc, tag: "some tag", section, definition, drop_statement, dependencies: Vec::new() }
     }
 
     pub(crate) fn tag(self, tag: &'static str) -> Self {
@@ -66,7 +68,7 @@ pub(crate) fn bytes(minor: u8, entries: &[Written]) -> Vec<u8> {
         }
         out.extend(int(entry.section));
         let texts =
-            [Some(entry.definition), Some("DROP TABLE app.t;\n"), None, Some("app"), Some(""), Some("heap")];
+            [Some(entry.definition), Some(entry.drop_statement), None, Some("app"), Some(""), Some("heap")];
         texts.iter().for_each(|text| out.extend(string(*text)));
         if minor >= 16 {
             out.extend(int(i64::from(b'r')));

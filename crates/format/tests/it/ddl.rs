@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use lethe_format::archive::Archive;
-use lethe_format::archive::ddl::{Statement, Step, statements};
+use lethe_format::archive::ddl::{Statement, Step, check, statements};
 
 use super::archive::EVERYTHING;
 use super::archive_bytes::{DATA, NONE, POST_DATA, PRE_DATA, Written, archive};
@@ -263,4 +263,95 @@ fn what_cannot_be_scheduled_in_parallel_is_not() {
         (4, Step::EventTrigger),
     ];
     assert_eq!(steps(&[index, other, strange, watch, label]), expected);
+}
+
+fn checked(entry: Written) -> Result<(), String> {
+    check(&statements(&archive(&[entry]))).map_err(|error| error.to_string())
+}
+
+#[test]
+fn everything_that_pg_dump_writes_is_allowed() {
+    for (_, statements) in everything() {
+        assert_eq!(check(&statements), Ok(()));
+    }
+}
+
+#[test]
+fn what_pg_dump_does_not_write_is_refused() {
+    for definition in [
+        "COPY app.t FROM PROGRAM 'id';\n",
+        "CREATE TABLE app.t (id int); COPY app.t TO PROGRAM 'id';\n",
+        "/* CREATE TABLE */ copy app.t from stdin;\n",
+        "-- CREATE TABLE\nDO $$BEGIN RAISE 'x'; END$$;\n",
+        "SELECT pg_catalog.pg_read_file('/etc/passwd');\n",
+        "CREATE TABLE app.t (id int);\nCOMMIT;\n",
+        "ROLLBACK",
+        "ALTER SYSTEM SET archive_command = 'id';\n",
+        "ALTER ROLE postgres SUPERUSER;\n",
+        "CREATE DATABASE x;\n",
+        "CREATE USER x SUPERUSER;\n",
+        "CREATE TABLESPACE x LOCATION '/';\n",
+        "SET standard_conforming_strings = off;\n",
+        "SET ROLE postgres;\n",
+        "LOAD '/tmp/evil.so';\n",
+        "CALL app.evil();\n",
+        "INSERT INTO app.t VALUES (1);\n",
+        "DELETE FROM app.t;\n",
+        "DROP TABLE app.t;\n",
+        "WITH x AS (DELETE FROM app.t) SELECT 1;\n",
+        "\\! id\n",
+        "\\copy app.t from program 'id'\n",
+        "\"CREATE\" TABLE x;\n",
+        "(SELECT 1);\n",
+        "CREATE TABLE app.t (name text DEFAULT 'open);\n",
+        "CREATE FUNCTION app.begin() RETURNS atomic LANGUAGE sql AS ''; SELECT 1;\n",
+        "CREATE FUNCTION app.f() RETURNS int BEGIN ATOMIC SELECT 1; END; SELECT 2;\n",
+        "CREATE FUNCTION app.f() RETURNS int BEGIN ATOMIC SELECT 1 AS case; END; COPY app.t FROM PROGRAM 'id';\n",
+        "CREATE FUNCTION app.f() RETURNS int BEGIN ATOMIC END; SELECT 1;\n",
+        "CREATE FUNCTION app.f() RETURNS int BEGIN ATOMIC SELECT 1; COPY app.t FROM PROGRAM 'id'; END;\n",
+        "CREATE FUNCTION app.f() RETURNS int BEGIN ATOMIC SELECT 1;\n",
+        "CREATE TABLE app.begin atomic SELECT 1; SELECT 1;\n",
+    ] {
+        let problem = checked(Written::new(1, "TABLE", PRE_DATA, definition)).expect_err(definition);
+        assert!(problem.contains("TABLE app.some tag"), "{problem}");
+    }
+}
+
+#[test]
+fn odd_names_and_texts_are_allowed() {
+    for definition in [
+        "CREATE TABLE app.\"a\"\"; DROP TABLE x; --\" (\"\\! id\" int);\n",
+        "COMMENT ON TABLE app.t IS 'it''s; COPY x FROM PROGRAM ''id''';\n",
+        "COMMENT ON TABLE app.t IS E'\\'; DO';\n",
+        "CREATE FUNCTION app.f() RETURNS int LANGUAGE plpgsql AS $_$BEGIN DELETE FROM x; END$_$;\n",
+        "CREATE RULE r AS ON INSERT TO app.t DO ALSO (DELETE FROM app.u; INSERT INTO app.v VALUES (1));\n",
+        "CREATE FUNCTION app.f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; DELETE FROM app.t; END;\n",
+        "SET SESSION AUTHORIZATION somebody;\nGRANT SELECT ON TABLE app.t TO x;\nRESET SESSION AUTHORIZATION;\n",
+        "CREATE USER MAPPING FOR x SERVER y;\n",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE x GRANT SELECT ON TABLES TO y;\n",
+    ] {
+        assert_eq!(checked(Written::new(1, "TABLE", PRE_DATA, definition)), Ok(()), "{definition}");
+    }
+}
+
+/// The name of a function that changes hands is taken from its DROP statement.
+#[test]
+fn a_change_of_owner_is_one_statement() {
+    let function = |drop| {
+        let entry = Written::new(
+            1,
+            "FUNCTION",
+            PRE_DATA,
+            "CREATE FUNCTION app.f() RETURNS int LANGUAGE sql AS '';\n",
+        );
+        checked(Written { drop_statement: drop, ..entry })
+    };
+    assert_eq!(function("DROP FUNCTION app.f(integer, \"odd; type\");\n"), Ok(()));
+    for drop in [
+        "DROP FUNCTION app.f(); COPY app.t FROM PROGRAM 'id';\n",
+        "DROP FUNCTION app.f() OWNER TO x; COPY app.t FROM PROGRAM 'id'; --\n",
+        "DROP FUNCTION app.f('\n",
+    ] {
+        assert!(function(drop).is_err(), "{drop}");
+    }
 }

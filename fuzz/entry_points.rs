@@ -1,0 +1,212 @@
+//! What is fuzzed: every parser of `lethe-format`, each as a function over bytes that panics if an invariant breaks.
+//!
+//! The same bodies run under cargo-fuzz (`fuzz_targets/`) and, on every test run, under a mutator of our own
+//! (`crates/format/tests/it/mutated.rs`). Besides "no panic" and "no memory out of proportion to the input", which both
+//! watch over, a function checks that what was understood is written and read back as the same.
+
+use lethe_format::archive::{Archive, ddl};
+use lethe_format::ids::{Digest, SnapshotId, UploadId};
+use lethe_format::keys::KeyRing;
+use lethe_format::ledger::{Body, BodyId, Header};
+use lethe_format::manifest::{ChunkIndex, Manifest};
+use lethe_format::repository::Repository;
+use lethe_format::{copy_binary, copy_text, layout, sql};
+
+/// One parser, by the name of its corpus.
+pub struct EntryPoint {
+    pub name: &'static str,
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const ALL: [EntryPoint; 11] = [
+    EntryPoint { name: "copy_binary", run: binary_rows },
+    EntryPoint { name: "copy_text", run: text_rows },
+    EntryPoint { name: "archive", run: archive },
+    EntryPoint { name: "manifest", run: manifest },
+    EntryPoint { name: "chunk_index", run: chunk_index },
+    EntryPoint { name: "ledger_header", run: ledger_header },
+    EntryPoint { name: "ledger_body", run: ledger_body },
+    EntryPoint { name: "repository", run: repository },
+    EntryPoint { name: "keys", run: keys },
+    EntryPoint { name: "ids", run: ids },
+    EntryPoint { name: "sql", run: sql_text },
+];
+
+/// The key that the corpus's chunk indexes are made with.
+pub const NAMING_KEY: [u8; 32] = [7; 32];
+
+/// The first byte is the number of fields, and where the stream is cut.
+pub fn binary_rows(input: &[u8]) {
+    let Some((first, input)) = input.split_first() else { return };
+    let (fields_wanted, mut fields) = (usize::from(first % 8), Vec::new());
+    let (mut rest, mut written) = (input, Vec::new());
+    while let Ok(Some((row, after))) = copy_binary::next_row(rest, fields_wanted, &mut fields) {
+        assert!(after.len() < rest.len(), "a row takes something");
+        written.clear();
+        copy_binary::write_row(&fields, &mut written).expect("what was read can be written");
+        assert_eq!(written, row);
+        rest = after;
+    }
+    let mut whole = 0;
+    for row in copy_binary::rows(input) {
+        whole += row.map_or(0, <[u8]>::len);
+    }
+    assert!(whole <= input.len());
+    // Any cut of the stream gives the same rows.
+    let stream = |cut: usize| {
+        let (mut splitter, mut rows) = (copy_binary::StreamSplitter::default(), Vec::new());
+        let (one, two) = input.split_at(cut.min(input.len()));
+        let pushed = splitter.push(one, &mut rows).and_then(|a| Ok(a + splitter.push(two, &mut rows)?));
+        pushed.and_then(|count| splitter.finish().map(|()| (count, rows)))
+    };
+    if let Ok(at_once) = stream(0) {
+        assert_eq!(stream(usize::from(*first)).as_ref(), Ok(&at_once));
+        assert_eq!(copy_binary::rows(&at_once.1).count() as u64, at_once.0);
+    }
+}
+
+pub fn text_rows(input: &[u8]) {
+    let Some((first, input)) = input.split_first() else { return };
+    let (fields_wanted, mut fields) = (usize::from(first % 8), Vec::new());
+    let (mut rest, mut written) = (input, Vec::new());
+    while let Ok(Some((row, after))) = copy_text::next_row(rest, fields_wanted, &mut fields) {
+        assert!(after.len() < rest.len(), "a row takes something");
+        written.clear();
+        copy_text::write_row(&fields, &mut written);
+        assert_eq!(written, row);
+        for field in fields.iter().flatten() {
+            if let Ok(value) = copy_text::unescape(field) {
+                assert!(value.len() <= field.len());
+                written.clear();
+                copy_text::escape_into(&value, &mut written);
+                assert_eq!(copy_text::unescape(&written).as_deref(), Ok(&*value));
+            }
+        }
+        rest = after;
+    }
+    for row in copy_text::rows(input) {
+        let _ = row;
+    }
+    let stream = |cut: usize| {
+        let (mut splitter, mut rows) = (copy_text::StreamSplitter::default(), Vec::new());
+        let (one, two) = input.split_at(cut.min(input.len()));
+        let count = splitter.push(one, &mut rows) + splitter.push(two, &mut rows);
+        splitter.finish().map(|()| (count, rows))
+    };
+    assert_eq!(stream(0), stream(usize::from(*first)));
+}
+
+pub fn archive(input: &[u8]) {
+    let Ok(archive) = Archive::read(input) else { return };
+    assert!(archive.entries.len() <= input.len());
+    let statements = ddl::statements(&archive);
+    assert!(statements.len() <= archive.entries.len());
+    let _ = ddl::check(&statements);
+}
+
+pub fn manifest(input: &[u8]) {
+    let Ok(manifest) = Manifest::from_json(input) else { return };
+    let written = manifest.to_json().expect("what was read can be written");
+    let again = Manifest::from_json(&written).expect("what was written can be read");
+    assert_eq!(written, again.to_json().expect("it can be written again"));
+    // Sums that everybody makes.
+    let _ = manifest.tables.iter().map(|data| data.rows() + data.plain_len()).sum::<u64>();
+    for chunk in manifest.all_chunks() {
+        let name = layout::chunk(&chunk.name, &chunk.upload);
+        assert_eq!(layout::chunk_of_name(&name), Some((chunk.name, chunk.upload)));
+    }
+    for column in manifest.catalog.tables.iter().flat_map(|table| &table.columns) {
+        let _ = manifest.catalog.base_type(column.type_oid);
+    }
+}
+
+/// With any first line, and with the right one.
+pub fn chunk_index(input: &[u8]) {
+    let _ = ChunkIndex::from_bytes(input, &NAMING_KEY);
+    let json = input.get(65..).unwrap_or_default();
+    let mut signed = blake3::keyed_hash(&NAMING_KEY, json).to_hex().as_bytes().to_vec();
+    signed.push(b'\n');
+    signed.extend(json);
+    let Ok(index) = ChunkIndex::from_bytes(&signed, &NAMING_KEY) else { return };
+    let written = index.to_bytes(&NAMING_KEY).expect("what was read can be written");
+    let again = ChunkIndex::from_bytes(&written, &NAMING_KEY).expect("what was written can be read");
+    assert_eq!(again.chunks, index.chunks);
+}
+
+pub fn ledger_header(input: &[u8]) {
+    let Ok(header) = Header::from_json(input) else { return };
+    let written = header.to_json().expect("what was read can be written");
+    assert_eq!(Header::from_json(&written).expect("what was written can be read"), header);
+}
+
+pub fn ledger_body(input: &[u8]) {
+    let Ok(body) = Body::from_bytes(input) else { return };
+    let written = body.to_bytes().expect("what was read can be written");
+    assert!(Body::from_bytes(&written).expect("what was written can be read") == body);
+}
+
+pub fn repository(input: &[u8]) {
+    let Ok(document) = Repository::from_json(input) else { return };
+    let written = document.to_json().expect("what was read can be written");
+    let again = Repository::from_json(&written).expect("what was written can be read");
+    assert_eq!(written, again.to_json().expect("it can be written again"));
+}
+
+pub fn keys(input: &[u8]) {
+    let Ok(ring) = KeyRing::from_json(input) else { return };
+    let _ = ring.check(&NAMING_KEY);
+    let written = ring.to_json(&NAMING_KEY).expect("what was read can be written");
+    let again = KeyRing::from_json(&written).expect("what was written can be read");
+    again.check(&NAMING_KEY).expect("what was written is vouched for");
+}
+
+/// Ids of all kinds, and the names of objects.
+pub fn ids(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    let text = text.trim_end_matches('\n');
+    if let Ok(id) = text.parse::<Digest>() {
+        assert_eq!(id.to_string(), text);
+    }
+    if let Ok(id) = text.parse::<SnapshotId>() {
+        assert_eq!(id.to_string(), text);
+        assert_eq!(layout::snapshot_of_manifest(&layout::manifest(&id)), Some(id));
+    }
+    if let Ok(id) = UploadId::try_from(text.to_owned()) {
+        assert_eq!(id.to_string(), text.to_lowercase());
+    }
+    if let Ok(id) = text.parse::<BodyId>() {
+        assert_eq!(id.to_string(), text.to_lowercase());
+    }
+    let _ = layout::ledger_object(text);
+    if let Some(id) = layout::snapshot_of_manifest(text) {
+        assert_eq!(layout::manifest(&id), text);
+    }
+    if let Some((name, upload)) = layout::chunk_of_name(text) {
+        assert_eq!(layout::chunk(&name, &upload), text);
+    }
+}
+
+/// Statements, names and quoted texts.
+pub fn sql_text(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    if let Ok(found) = sql::statements(text) {
+        assert!(found.iter().map(|statement| statement.text.len()).sum::<usize>() <= text.len());
+    }
+    // Whatever is quoted is one name, or one text, and hides nothing.
+    let name = sql::quote_ident(text);
+    let wanted: String = text.chars().filter(|c| *c != '\0').collect();
+    if !wanted.is_empty() {
+        let parsed = sql::parse_table_ref(&name).expect("a quoted name is a name");
+        assert_eq!((parsed.schema, parsed.table, parsed.columns), (None, wanted, None));
+    }
+    for quoted in [name, sql::quote_literal(text)] {
+        let statement = format!("COMMENT {quoted}");
+        let found = sql::statements(&statement).expect("it ends");
+        assert_eq!(found.len(), 1, "{quoted}");
+        assert_eq!(found[0].words, ["COMMENT", ""], "{quoted}");
+    }
+    if let Ok(parsed) = sql::parse_table_ref(text) {
+        assert!(!parsed.table.is_empty());
+    }
+}
