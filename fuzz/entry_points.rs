@@ -124,11 +124,8 @@ pub fn manifest(input: &[u8]) {
 /// With any first line, and with the right one.
 pub fn chunk_index(input: &[u8]) {
     let _ = ChunkIndex::from_bytes(input, &NAMING_KEY);
-    let json = input.get(65..).unwrap_or_default();
-    let mut signed = blake3::keyed_hash(&NAMING_KEY, json).to_hex().as_bytes().to_vec();
-    signed.push(b'\n');
-    signed.extend(json);
-    let Ok(index) = ChunkIndex::from_bytes(&signed, &NAMING_KEY) else { return };
+    let vouched = vouched_for(input, "lethe 2026 chunk index");
+    let Ok(index) = ChunkIndex::from_bytes(&vouched, &NAMING_KEY) else { return };
     let written = index.to_bytes(&NAMING_KEY).expect("what was read can be written");
     let again = ChunkIndex::from_bytes(&written, &NAMING_KEY).expect("what was written can be read");
     assert_eq!(again.chunks, index.chunks);
@@ -154,11 +151,22 @@ pub fn repository(input: &[u8]) {
 }
 
 pub fn keys(input: &[u8]) {
-    let Ok(ring) = KeyRing::from_json(input) else { return };
-    let _ = ring.check(&NAMING_KEY);
-    let written = ring.to_json(&NAMING_KEY).expect("what was read can be written");
-    let again = KeyRing::from_json(&written).expect("what was written can be read");
-    again.check(&NAMING_KEY).expect("what was written is vouched for");
+    let _ = KeyRing::read(input);
+    let Ok(unchecked) = KeyRing::read(&vouched_for(input, "lethe 2026 key ring")) else { return };
+    let ring = unchecked.check(&NAMING_KEY).expect("it is vouched for");
+    let written = ring.to_bytes(&NAMING_KEY).expect("what was read can be written");
+    let again = KeyRing::read(&written).expect("what was written can be read");
+    assert_eq!(again.check(&NAMING_KEY).expect("what was written is vouched for"), ring);
+}
+
+/// The same text with the first line that it must have.
+fn vouched_for(input: &[u8], context: &str) -> Vec<u8> {
+    let text = input.get(65..).unwrap_or_default();
+    let key = blake3::derive_key(context, &NAMING_KEY);
+    let mut bytes = blake3::keyed_hash(&key, text).to_hex().as_bytes().to_vec();
+    bytes.push(b'\n');
+    bytes.extend(text);
+    bytes
 }
 
 /// Ids of all kinds, and the names of objects.

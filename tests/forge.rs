@@ -28,8 +28,13 @@ impl Forge {
         let store = world.folder.path().join("store");
         let read = |name: String| std::fs::read(store.join(name)).expect("read");
         Self {
-            identities: world.repository.identities().expect("identities").to_text(Timestamp::UNIX_EPOCH),
-            recipients: world.repository.recipients().to_vec(),
+            identities: world
+                .repository
+                .identities()
+                .expect("identities")
+                .to_text(Timestamp::UNIX_EPOCH)
+                .to_string(),
+            recipients: world.repository.recipients().expect("recipients").to_vec(),
             manifest: read(layout::manifest(&id)),
             schema: read(layout::schema(&id)),
             store,

@@ -340,6 +340,7 @@ impl Simulation {
             version: 1,
             snapshot: id.clone(),
             ledger: snapshot.stored(id).ledger,
+            data_key: self.repository.data_key().to_owned(),
             chunks: Vec::new(),
         };
         let key = self.repository.naming_key().expect("a key");

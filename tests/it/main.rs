@@ -15,6 +15,8 @@ mod everything;
 mod hostile;
 /// Ids that were given to somebody else, and ids that never will be.
 mod id_reuse;
+/// Who can open a repository.
+mod keys;
 /// Erasures that arrive while a restore is under way.
 mod late;
 /// Ledgers that cannot be trusted.

@@ -89,6 +89,9 @@ pub(crate) enum Command {
     /// are affected.
     #[command(after_help = EXIT_CODES)]
     Verify(Verify),
+    /// Who can open the backups: list, add, remove, rewrap
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Keys(Keys),
     /// Let ledger entries go whose people no stored snapshot can hold any more
     ///
     /// Shows what would go; carries it out with --confirm. Entries that were written ahead of the deletion can only be
@@ -215,6 +218,48 @@ pub(crate) struct Verify {
     /// Memory for chunks on their way, such as 256M or 1G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Show the recipients, and which snapshots are encrypted to the newest data key
+    #[command(after_help = EXIT_CODES)]
+    List,
+    /// Let somebody open the backups: everything that is stored, at once, and everything that will be
+    ///
+    /// Needs an identity. Nothing is encrypted again: one small object is written. Shows what would change; carries it
+    /// out with --confirm.
+    #[command(after_help = EXIT_CODES)]
+    Add(KeysChange),
+    /// Keep somebody out of what is written from now on
+    ///
+    /// Needs an identity. Makes a new data key, so the next snapshot uploads everything. What the removed recipient has
+    /// read or copied before cannot be taken back; the keys of what is stored are not given to them any more. Shows what
+    /// would change; carries it out with --confirm.
+    #[command(after_help = EXIT_CODES)]
+    Remove(KeysChange),
+    /// Make a new data key for the same recipients, when one may have come to light
+    ///
+    /// Also removes what a change that was interrupted has left. Shows what would change; carries it out with --confirm.
+    #[command(after_help = EXIT_CODES)]
+    Rewrap(KeysRewrap),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeysChange {
+    /// An age recipient (age1…; may be repeated)
+    #[arg(long, value_name = "AGE", required = true)]
+    pub(crate) recipient: Vec<String>,
+    /// Carry it out instead of only showing what would change
+    #[arg(long)]
+    pub(crate) confirm: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeysRewrap {
+    /// Carry it out instead of only showing what would change
+    #[arg(long)]
+    pub(crate) confirm: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -12,6 +12,8 @@ use age::x25519::{Identity, Recipient};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use zeroize::{Zeroize as _, Zeroizing};
+
 use crate::{Error, age_file};
 
 /// The 256-bit key of the repository's content hashes. Whoever has it can test whether a content they know is stored.
@@ -39,8 +41,10 @@ impl NamingKey {
     }
 
     #[must_use]
-    pub fn to_text(&self) -> String {
-        format!("{}\n", hex::encode(self.0))
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(hex::encode(self.0));
+        text.push('\n');
+        text
     }
 
     pub(crate) fn seal(&self, recipients: &[Recipient]) -> Result<String, Error> {
@@ -48,10 +52,17 @@ impl NamingKey {
     }
 
     pub(crate) fn open(sealed: &str, identities: &Identities) -> Result<Self, Error> {
-        let object = "the naming key in repository.json";
+        let object = "the naming key in the key ring";
         let sealed = BASE64.decode(sealed).map_err(|_| Error::damaged(object, "it is not base64"))?;
-        let plain = age_file::decrypt(&identities.0, &sealed, object)?;
-        plain.try_into().map(Self).map_err(|_| Error::damaged(object, "it has another length than 32 bytes"))
+        let plain = Zeroizing::new(age_file::decrypt(&identities.0, &sealed, object)?);
+        let bytes = plain.as_slice().try_into();
+        bytes.map(Self).map_err(|_| Error::damaged(object, "it has another length than 32 bytes"))
+    }
+}
+
+impl Drop for NamingKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 
@@ -98,16 +109,24 @@ impl Identities {
         self.0.iter().map(Identity::to_public).collect()
     }
 
+    /// The secrets alone, one a line.
+    pub(crate) fn secret_lines(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::new());
+        for identity in &self.0 {
+            text.push_str(identity.to_string().expose_secret());
+            text.push('\n');
+        }
+        text
+    }
+
     /// The file as `age-keygen` writes it.
     #[must_use]
-    pub fn to_text(&self, created: jiff::Timestamp) -> String {
-        let mut text = format!("# created: {created}\n");
+    pub fn to_text(&self, created: jiff::Timestamp) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(format!("# created: {created}\n"));
         for identity in &self.0 {
-            text.push_str(&format!(
-                "# public key: {}\n{}\n",
-                identity.to_public(),
-                identity.to_string().expose_secret()
-            ));
+            text.push_str(&format!("# public key: {}\n", identity.to_public()));
+            text.push_str(identity.to_string().expose_secret());
+            text.push('\n');
         }
         text
     }
@@ -128,13 +147,14 @@ pub fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
 
-fn read_secret(path: &Path) -> Result<String, Error> {
+fn read_secret(path: &Path) -> Result<Zeroizing<String>, Error> {
     let metadata = std::fs::metadata(path).map_err(|error| wrong(path, &error.to_string(), None))?;
     if metadata.permissions().mode() & 0o077 != 0 {
         let hint = format!("chmod 600 {}", path.display());
         return Err(wrong(path, "others than its owner may read it", Some(hint)));
     }
-    std::fs::read_to_string(path).map_err(|error| wrong(path, &error.to_string(), None))
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(path, &error.to_string(), None))?;
+    Ok(Zeroizing::new(text))
 }
 
 fn wrong(path: &Path, problem: &str, hint: Option<String>) -> Error {

@@ -14,6 +14,7 @@
 mod age_file;
 pub mod capture;
 mod error;
+pub mod key_ring;
 mod keys;
 pub mod ledger;
 mod objects;
@@ -24,6 +25,7 @@ pub mod restore;
 pub mod snapshot;
 pub mod verify;
 
+pub use age::x25519::Recipient;
 pub use error::{Error, ExitCode};
 pub use keys::{Identities, Keys, NamingKey, write_secret};
 pub use repository::Repository;

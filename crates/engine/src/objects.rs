@@ -39,6 +39,33 @@ pub(crate) async fn create(store: &dyn ObjectStore, name: &str, body: Bytes) -> 
     }
 }
 
+/// Removes an object; where the store keeps history, every version of it, since a delete marker alone deletes nothing.
+pub(crate) async fn delete_for_good(store: &dyn ObjectStore, name: &ObjectName) -> Result<(), Error> {
+    match store.versions(name.as_str()).await? {
+        Some(versions) => {
+            for version in versions.iter().filter(|version| version.name == *name) {
+                store.delete_version(name, &version.version).await?;
+            }
+            Ok(())
+        }
+        None => Ok(store.delete(name).await?),
+    }
+}
+
+/// Removes what a store's history keeps of all objects below a prefix that come before this one in order.
+pub(crate) async fn delete_older_versions(
+    store: &dyn ObjectStore,
+    prefix: &str,
+    newest: &ObjectName,
+) -> Result<(), Error> {
+    for version in store.versions(prefix).await?.into_iter().flatten() {
+        if version.name < *newest {
+            store.delete_version(&version.name, &version.version).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Checks stored bytes against what the manifest says of them.
 pub(crate) fn check_stored(object: &str, bytes: &[u8], expected: &StoredObject) -> Result<(), Error> {
     if bytes.len() as u64 != expected.len {

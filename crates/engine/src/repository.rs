@@ -1,6 +1,6 @@
 //! A repository: a store with a `repository.json`, and the keys that were given for it.
 //!
-//! Creating one writes, in this order: the key files (local, by the caller), the ledger's genesis entry, and
+//! Creating one writes, in this order: the key files (local, by the caller), the ledger's genesis entry, the key ring, and
 //! `repository.json`, which is what makes it a repository. A crash before the last step leaves a store that is not
 //! empty and holds no repository: the next `init` refuses it and names what it found, since a genesis entry without a
 //! repository might also be all that somebody left of one.
@@ -11,19 +11,25 @@ use age::x25519::Recipient;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use lethe_format::keys::KeyRing;
 use lethe_format::layout;
 use lethe_format::repository::{Repository as Document, VERSION};
 use lethe_store::ObjectStore;
 
-use crate::{Error, Identities, Keys, NamingKey, ledger, objects};
+use crate::{Error, Identities, Keys, NamingKey, key_ring, ledger, objects};
 
 /// An open repository.
 #[derive(Clone, Debug)]
 pub struct Repository {
     store: Arc<dyn ObjectStore>,
     id: String,
+    ring: KeyRing,
+    /// The current data key.
     recipients: Vec<Recipient>,
+    /// The secret halves of all data keys.
     identities: Option<Identities>,
+    /// Whose identities are at hand.
+    own: Vec<String>,
     naming_key: Option<NamingKey>,
 }
 
@@ -42,16 +48,16 @@ impl Repository {
         let id = hex::encode(rand::random::<[u8; 16]>());
         lethe_store::probe_put_if_absent(store.as_ref(), &id).await?;
         ledger::write_genesis(store.as_ref(), &id, now).await?;
-        let document = Document {
-            version: VERSION,
-            id: id.clone(),
-            created_at: now,
-            recipients: recipients.iter().map(ToString::to_string).collect(),
-            naming_key: naming_key.seal(&recipients)?,
-        };
+        let ring = key_ring::first(&id, &recipients, naming_key, now)?;
+        let name = layout::key_ring(ring.generation);
+        let body = Bytes::from(ring.to_bytes(naming_key.as_bytes()).map_err(Error::format(&name))?);
+        objects::create(store.as_ref(), &name, body).await?;
+        let document = Document { version: VERSION, id: id.clone(), created_at: now };
         let body = Bytes::from(document.to_json().map_err(Error::format(layout::REPOSITORY))?);
         objects::create(store.as_ref(), layout::REPOSITORY, body).await?;
-        Ok(Self { store, id, recipients, identities: None, naming_key: Some(naming_key.clone()) })
+        let recipients = vec![key_ring::current(&ring)?];
+        let naming_key = Some(naming_key.clone());
+        Ok(Self { store, id, ring, recipients, identities: None, own: Vec::new(), naming_key })
     }
 
     /// Opens a repository with whatever keys there are.
@@ -59,19 +65,25 @@ impl Repository {
         let bytes = objects::get_if_there(store.as_ref(), layout::REPOSITORY, 1 << 20).await?;
         let bytes = bytes.ok_or_else(|| Error::NoRepository { store: store.url() })?;
         let document = Document::from_json(&bytes).map_err(Error::format(layout::REPOSITORY))?;
-        let recipients: Result<Vec<Recipient>, _> =
-            document.recipients.iter().map(|text| text.parse()).collect();
-        let recipients =
-            recipients.map_err(|_| Error::damaged(layout::REPOSITORY, "a recipient is no age recipient"))?;
-        if recipients.is_empty() {
-            return Err(Error::damaged(layout::REPOSITORY, "it names no recipient"));
-        }
+        let unchecked = key_ring::read_newest(store.as_ref(), &document.id).await?;
         let naming_key = match (&keys.naming_key, &keys.identities) {
             (Some(key), _) => Some(key.clone()),
-            (None, Some(identities)) => Some(NamingKey::open(&document.naming_key, identities)?),
+            (None, Some(identities)) => Some(NamingKey::open(&unchecked.ring().naming_key, identities)?),
             (None, None) => None,
         };
-        Ok(Self { store, id: document.id, recipients, identities: keys.identities.clone(), naming_key })
+        let name = layout::key_ring(unchecked.ring().generation);
+        let ring = match &naming_key {
+            Some(key) => unchecked.check(key.as_bytes()).map_err(|_| {
+                let problem = "it was not written with this naming key: either that is another repository's, or somebody has changed who can open the backups";
+                Error::damaged(name, problem)
+            })?,
+            None => unchecked.ring().clone(),
+        };
+        let identities = keys.identities.as_ref().map(|own| key_ring::unseal(&ring, own)).transpose()?;
+        let own = keys.identities.iter().flat_map(Identities::recipients);
+        let own = own.map(|recipient| recipient.to_string()).collect();
+        let recipients = vec![key_ring::current(&ring)?];
+        Ok(Self { store, id: document.id, ring, recipients, identities, own, naming_key })
     }
 
     /// # Errors
@@ -95,8 +107,29 @@ impl Repository {
     }
 
     #[must_use]
-    pub fn recipients(&self) -> &[Recipient] {
-        &self.recipients
+    pub fn key_ring(&self) -> &KeyRing {
+        &self.ring
+    }
+
+    /// The public half of the current data key, `age1…`.
+    #[must_use]
+    pub fn data_key(&self) -> &str {
+        self.ring.data_keys.last().map_or("", |key| &key.recipient)
+    }
+
+    /// The recipients of the identities at hand.
+    #[must_use]
+    pub fn own_recipients(&self) -> &[String] {
+        &self.own
+    }
+
+    /// What everything is encrypted to: the repository's current data key.
+    ///
+    /// # Errors
+    /// Without the naming key, since only that tells whether somebody else has put a key of theirs there.
+    pub fn recipients(&self) -> Result<&[Recipient], Error> {
+        self.naming_key()?;
+        Ok(&self.recipients)
     }
 
     #[must_use]
@@ -121,7 +154,7 @@ impl Repository {
 
     pub fn naming_key(&self) -> Result<&NamingKey, Error> {
         self.naming_key.as_ref().ok_or_else(|| Error::Keys {
-            what: "naming chunks".to_owned(),
+            what: "writing to the repository".to_owned(),
             problem: "needs the repository's naming key".to_owned(),
             hint: Some("set naming_key_file in lethe.toml, or LETHE_NAMING_KEY_FILE".to_owned()),
         })

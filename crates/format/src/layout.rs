@@ -10,6 +10,7 @@ pub const REPOSITORY: &str = "repository.json";
 pub const SNAPSHOTS: &str = "snapshots/";
 pub const CHUNKS: &str = "chunks/";
 pub const LEDGER: &str = "ledger/";
+pub const KEYS: &str = "keys/";
 
 #[must_use]
 pub fn manifest(id: &SnapshotId) -> String {
@@ -34,6 +35,18 @@ pub fn chunk_index(id: &SnapshotId) -> String {
 pub fn chunk(name: &Digest, upload: &UploadId) -> String {
     let hex = name.to_string();
     format!("{CHUNKS}{}/{hex}-{upload}.zst.age", &hex[..2])
+}
+
+#[must_use]
+pub fn key_ring(generation: u64) -> String {
+    format!("{KEYS}{generation:020}")
+}
+
+/// The generation of an object below `keys/`, or nothing if the name is another one.
+#[must_use]
+pub fn generation_of_key_ring(name: &str) -> Option<u64> {
+    let generation = name.strip_prefix(KEYS)?.parse().ok()?;
+    (key_ring(generation) == name).then_some(generation)
 }
 
 #[must_use]

@@ -10,10 +10,12 @@ pub mod copy_binary;
 pub mod copy_text;
 mod error;
 pub mod ids;
+pub mod keys;
 pub mod layout;
 pub mod ledger;
 pub mod manifest;
 pub mod repository;
 pub mod sql;
+mod vouched;
 
 pub use error::Error;

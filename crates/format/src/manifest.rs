@@ -10,6 +10,7 @@ use crate::catalog::{AttNum, Catalog, QualifiedName};
 use crate::ids::{Digest, Oid, SnapshotId, UploadId};
 use crate::ledger::{Head, Seq, SourceId};
 use crate::repository::check_version;
+use crate::vouched;
 
 const DOCUMENT: &str = "the snapshot's manifest";
 pub const VERSION: u32 = 1;
@@ -239,37 +240,28 @@ pub struct ChunkIndex {
     pub snapshot: SnapshotId,
     /// Which entries this snapshot still needs, for hosts that cannot read manifests.
     pub ledger: LedgerWindow,
+    /// The data key (`age1…`) that all of the chunks are encrypted to: a snapshot with another one shares none of them.
+    pub data_key: String,
     pub chunks: Vec<Chunk>,
 }
 
 impl ChunkIndex {
     const DOCUMENT: &'static str = "the snapshot's chunk index";
+    const CONTEXT: &'static str = "lethe 2026 chunk index";
 
-    /// One line with the keyed hash of the rest, then JSON.
+    /// The stored bytes, vouched for with the naming key.
     pub fn to_bytes(&self, naming_key: &[u8; 32]) -> Result<Vec<u8>, Error> {
         let json = serde_json::to_vec(self).map_err(|error| Error::json(Self::DOCUMENT, &error))?;
-        let mut bytes = blake3::keyed_hash(naming_key, &json).to_hex().as_bytes().to_vec();
-        bytes.push(b'\n');
-        bytes.extend(json);
-        Ok(bytes)
+        Ok(vouched::write(&json, Self::CONTEXT, naming_key))
     }
 
+    /// # Errors
+    /// [`Error::Malformed`] if it was not written by somebody with this naming key.
     pub fn from_bytes(bytes: &[u8], naming_key: &[u8; 32]) -> Result<Self, Error> {
-        let (mac, json) = bytes
-            .split_at_checked(65)
-            .filter(|(mac, _)| mac.last() == Some(&b'\n'))
-            .ok_or_else(|| Error::malformed(Self::DOCUMENT, "it ends too early"))?;
-        let claimed = blake3::Hash::from_hex(&mac[..64])
-            .map_err(|_| Error::malformed(Self::DOCUMENT, "its first line is not a hash"))?;
-        // blake3's comparison takes the same time wherever the difference is.
-        if blake3::keyed_hash(naming_key, json) != claimed {
-            return Err(Error::malformed(
-                Self::DOCUMENT,
-                "it was not written with this repository's naming key",
-            ));
-        }
-        check_version(Self::DOCUMENT, json, VERSION)?;
-        serde_json::from_slice(json).map_err(|error| Error::json(Self::DOCUMENT, &error))
+        let vouched = vouched::read(Self::DOCUMENT, bytes)?;
+        vouched.check(Self::DOCUMENT, Self::CONTEXT, naming_key)?;
+        check_version(Self::DOCUMENT, vouched.text(), VERSION)?;
+        serde_json::from_slice(vouched.text()).map_err(|error| Error::json(Self::DOCUMENT, &error))
     }
 }
 
@@ -283,6 +275,7 @@ mod tests {
             version: VERSION,
             snapshot: "20261123T114905Z-6f3a1c".parse().expect("an id"),
             ledger: LedgerWindow { before: 3, after: 4 },
+            data_key: "age1x".to_owned(),
             chunks: vec![Chunk {
                 name: Digest::of(b"a"),
                 upload: UploadId::from_bytes([1; 8]),

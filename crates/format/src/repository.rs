@@ -1,4 +1,4 @@
-//! `repository.json`: what everybody who uses a repository must agree on. It holds no secret in the clear.
+//! `repository.json`: what everybody who uses a repository must agree on. It is written once and holds no secret.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,13 +12,9 @@ pub const VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Repository {
     pub version: u32,
-    /// 128 random bits in hexadecimal; manifests and the ledger's genesis repeat it.
+    /// 128 random bits in hexadecimal; manifests, key rings and the ledger's genesis repeat it.
     pub id: String,
     pub created_at: Timestamp,
-    /// age X25519 recipients (`age1…`) that everything is encrypted to.
-    pub recipients: Vec<String>,
-    /// The naming key, as an age file in base64: whoever can decrypt snapshots can check the chunks' names.
-    pub naming_key: String,
 }
 
 impl Repository {

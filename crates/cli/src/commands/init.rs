@@ -30,13 +30,7 @@ pub(crate) async fn run(common: &Common, args: Init, output: &Output) -> Result<
     let own = args.recipient.is_empty().then(Identities::generate);
     let recipients = match &own {
         Some(identities) => identities.recipients(),
-        None => args
-            .recipient
-            .iter()
-            .map(|text| {
-                text.parse().map_err(|_| Failure::usage(format!("{text:?} is no age recipient (age1…)")))
-            })
-            .collect::<Result<_, _>>()?,
+        None => crate::settings::recipients(&args.recipient)?,
     };
     Repository::refuse_if_not_empty(store.as_ref()).await?;
 
@@ -57,6 +51,9 @@ pub(crate) async fn run(common: &Common, args: Init, output: &Output) -> Result<
     }
     say_file(output, &args.directory, NAMING_KEY, "needed, beside lethe.toml, on hosts that take snapshots");
     say_file(output, &args.directory, SETTINGS, "the settings; name your subjects there");
+    if repository.key_ring().recipients.len() == 1 {
+        output.say("\nadvice: add a second recipient whose key is kept somewhere else (lethe keys add), before the first is lost");
+    }
     output.say("\nnext: lethe snapshot --from postgres://user@host/database");
     output.summary("init", &json!({"store": url, "repository": repository.id()}));
     Ok(())

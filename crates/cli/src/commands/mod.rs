@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod init;
+mod keys;
 mod prune;
 mod restore;
 mod snapshot;
@@ -26,6 +27,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Tombstone(command) => tombstone::run(&settings, command, output).await,
         Command::Restore(args) => restore::run(&settings, args, output).await,
         Command::Verify(args) => verify::run(&settings, args, output).await,
+        Command::Keys(command) => keys::run(&settings, command, output).await,
         Command::Prune(args) => prune::run(&settings, args, output).await,
     }
 }

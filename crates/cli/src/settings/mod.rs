@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lethe_engine::ledger::LastSeen;
-use lethe_engine::{Identities, Keys, NamingKey, Repository};
+use lethe_engine::{Identities, Keys, NamingKey, Recipient, Repository};
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ledger::SubjectRef;
 use lethe_format::sql::parse_table_ref;
@@ -273,6 +273,23 @@ impl Settings {
     pub(crate) fn max_capture_lag(&self) -> Result<Duration, Failure> {
         duration("max_lag", self.file.capture.max_lag.as_deref().unwrap_or("15 minutes"))
     }
+}
+
+/// age recipients as they were typed. Each is encrypted to once.
+pub(crate) fn recipients(typed: &[String]) -> Result<Vec<Recipient>, Failure> {
+    let mut recipients: Vec<Recipient> = Vec::new();
+    for text in typed {
+        if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY") {
+            return Err(Failure::usage("a recipient is the public half of a key (age1…); this is the secret one")
+                .hint("everybody on this machine could read it here: make a new key, and give what age-keygen -y prints"));
+        }
+        let recipient: Recipient =
+            text.parse().map_err(|_| Failure::usage(format!("{text:?} is no age recipient (age1…)")))?;
+        if !recipients.contains(&recipient) {
+            recipients.push(recipient);
+        }
+    }
+    Ok(recipients)
 }
 
 fn duration(setting: &str, text: &str) -> Result<Duration, Failure> {

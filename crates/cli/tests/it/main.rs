@@ -5,6 +5,8 @@
 mod flows;
 /// The help of every command.
 mod help;
+/// Recipients.
+mod keys;
 /// `kill -9` at any moment, of either side, and the next run.
 mod kill;
 /// Capture, heartbeats, expiry, anonymised people, and ids that are none.

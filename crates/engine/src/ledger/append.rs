@@ -186,7 +186,7 @@ struct SealedBody {
 async fn seal_body(repository: &Repository, keys: &Keys) -> Result<SealedBody, Error> {
     let count = keys.len();
     let body = Body { salt: Digest::from_bytes(rand::random()), keys: keys.clone() };
-    let recipients = repository.recipients().to_vec();
+    let recipients = repository.recipients()?.to_vec();
     objects::off_runtime(move || {
         let plain = body.to_bytes().map_err(Error::format("a ledger entry's body"))?;
         let bytes = Bytes::from(age_file::encrypt(&recipients, &plain)?);

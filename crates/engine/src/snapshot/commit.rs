@@ -16,7 +16,7 @@ pub(super) async fn write_schema(
     id: &SnapshotId,
     archive: Vec<u8>,
 ) -> Result<StoredObject, Error> {
-    let recipients = repository.recipients().to_vec();
+    let recipients = repository.recipients()?.to_vec();
     let bytes = objects::off_runtime(move || objects::seal(&recipients, &archive, 3)).await?;
     let stored = StoredObject { hash: Digest::of(&bytes), len: bytes.len() as u64 };
     repository.store().put(&ObjectName::new(layout::schema(id))?, Bytes::from(bytes)).await?;
@@ -31,6 +31,7 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
         version: VERSION,
         snapshot: manifest.snapshot.clone(),
         ledger: manifest.ledger_window(),
+        data_key: repository.data_key().to_owned(),
         chunks,
     };
     let index =
@@ -41,7 +42,7 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
         .await?;
 
     let json = manifest.to_json().map_err(Error::format("the manifest"))?;
-    let recipients = repository.recipients().to_vec();
+    let recipients = repository.recipients()?.to_vec();
     let sealed = objects::off_runtime(move || objects::seal(&recipients, &json, 3)).await?;
     let name = ObjectName::new(layout::manifest(&manifest.snapshot))?;
     objects::create(repository.store().as_ref(), name.as_str(), Bytes::from(sealed)).await?;

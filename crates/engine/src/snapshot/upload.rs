@@ -1,7 +1,9 @@
 //! Chunks into the store, each content once.
 //!
 //! A chunk is named again, instead of being uploaded, if the newest complete snapshot names it: that snapshot expires
-//! last, so no pruner can take the chunk away before this snapshot's manifest names it too.
+//! last, so no pruner can take the chunk away before this snapshot's manifest names it too. And only if it is encrypted to
+//! the current data key: all chunks of a snapshot are encrypted to one, so that a change of keys is complete when the
+//! snapshots before it have expired.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -58,7 +60,7 @@ impl Uploads {
             lock(&self.totals).reused += 1;
             return Ok(chunk.clone());
         }
-        let (recipients, level) = (self.repository.recipients().to_vec(), self.level);
+        let (recipients, level) = (self.repository.recipients()?.to_vec(), self.level);
         let encoded = move || encode::encode(&recipients, name, &plain, rows, level);
         let (chunk, bytes) = objects::off_runtime(encoded).await?;
         let object = ObjectName::new(layout::chunk(&chunk.name, &chunk.upload))?;
@@ -101,6 +103,10 @@ async fn chunks_of(
         return Ok(HashMap::new());
     };
     match ChunkIndex::from_bytes(&bytes, key.as_bytes()) {
+        Ok(index) if index.data_key != repository.data_key() => {
+            tracing::info!(snapshot = %id, "it is encrypted to another data key; nothing is shared with it");
+            Ok(HashMap::new())
+        }
         Ok(index) if index.snapshot == *id => {
             Ok(index.chunks.into_iter().map(|chunk| (chunk.name, chunk)).collect())
         }

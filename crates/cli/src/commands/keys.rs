@@ -1,0 +1,76 @@
+//! `lethe keys list`, `add`, `remove` and `rewrap`.
+
+use jiff::Timestamp;
+use lethe_engine::Repository;
+use lethe_engine::key_ring::{Change, plan_change, report};
+use serde_json::json;
+
+use crate::args::{Keys, KeysChange};
+use crate::failure::Failure;
+use crate::output::{Output, age, count};
+use crate::settings::{Settings, recipients};
+
+pub(crate) async fn run(settings: &Settings, command: Keys, output: &Output) -> Result<(), Failure> {
+    let repository = settings.open_repository().await?;
+    match command {
+        Keys::List => list(&repository, output).await,
+        Keys::Add(KeysChange { recipient, confirm }) => {
+            change(&repository, &Change::Add(recipients(&recipient)?), confirm, output).await
+        }
+        Keys::Remove(KeysChange { recipient, confirm }) => {
+            change(&repository, &Change::Remove(recipients(&recipient)?), confirm, output).await
+        }
+        Keys::Rewrap(args) => change(&repository, &Change::Rewrap, args.confirm, output).await,
+    }
+}
+
+async fn list(repository: &Repository, output: &Output) -> Result<(), Failure> {
+    let report = report(repository).await?;
+    output.say("recipients, each of whom can open everything that is stored:");
+    for listed in &report.recipients {
+        let here = if listed.is_here { "  (its identity is here)" } else { "" };
+        output.say(format!("  {}{here}", listed.recipient));
+        output.item("recipient", listed);
+    }
+    output.say(format!(
+        "changed {} ago; {} data keys so far",
+        age(Timestamp::now(), report.changed_at),
+        count(report.data_keys as u64)
+    ));
+    let snapshots = report.current_snapshots + report.older_snapshots.len();
+    output.say(format!(
+        "{} of {} snapshots are encrypted to the newest data key",
+        count(report.current_snapshots as u64),
+        count(snapshots as u64)
+    ));
+    report.warnings.iter().for_each(|warning| output.say(format!("warning: {warning}")));
+    output.summary("keys list", &report);
+    Ok(())
+}
+
+async fn change(
+    repository: &Repository,
+    change: &Change,
+    confirm: bool,
+    output: &Output,
+) -> Result<(), Failure> {
+    let plan = plan_change(repository, change, Timestamp::now())?;
+    output.say("recipients after this:");
+    plan.recipients.iter().for_each(|recipient| output.say(format!("  {recipient}")));
+    if plan.new_data_key {
+        output.say("whatever is written from then on is encrypted to a new data key:");
+        output.say("  the next snapshot shares nothing with those before it and uploads everything");
+        output.say("  snapshots that are stored already stay as they are, until they expire");
+    } else {
+        output.say("  they can open everything that is stored, at once");
+    }
+    plan.warnings.iter().for_each(|warning| output.say(format!("warning: {warning}")));
+    if confirm {
+        plan.carry_out(repository).await?;
+        output.say("done");
+    } else {
+        output.say("nothing was changed: --confirm carries it out");
+    }
+    output.summary("keys", &json!({"plan": plan, "carried_out": confirm}));
+    Ok(())
+}
