@@ -13,13 +13,13 @@ use lethe_format::repository::Repository;
 use lethe_format::{copy_binary, copy_text, layout, sql};
 
 /// One parser, by the name of its corpus.
-pub struct EntryPoint {
-    pub name: &'static str,
-    pub run: fn(&[u8]),
+pub(crate) struct EntryPoint {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(&[u8]),
 }
 
 /// All of them.
-pub const ALL: [EntryPoint; 11] = [
+pub(crate) const ALL: [EntryPoint; 11] = [
     EntryPoint { name: "copy_binary", run: binary_rows },
     EntryPoint { name: "copy_text", run: text_rows },
     EntryPoint { name: "archive", run: archive },
@@ -34,10 +34,10 @@ pub const ALL: [EntryPoint; 11] = [
 ];
 
 /// The key that the corpus's chunk indexes are made with.
-pub const NAMING_KEY: [u8; 32] = [7; 32];
+pub(crate) const NAMING_KEY: [u8; 32] = [7; 32];
 
 /// The first byte is the number of fields, and where the stream is cut.
-pub fn binary_rows(input: &[u8]) {
+pub(crate) fn binary_rows(input: &[u8]) {
     let Some((first, input)) = input.split_first() else { return };
     let (fields_wanted, mut fields) = (usize::from(first % 8), Vec::new());
     let (mut rest, mut written) = (input, Vec::new());
@@ -66,7 +66,7 @@ pub fn binary_rows(input: &[u8]) {
     }
 }
 
-pub fn text_rows(input: &[u8]) {
+pub(crate) fn text_rows(input: &[u8]) {
     let Some((first, input)) = input.split_first() else { return };
     let (fields_wanted, mut fields) = (usize::from(first % 8), Vec::new());
     let (mut rest, mut written) = (input, Vec::new());
@@ -97,7 +97,7 @@ pub fn text_rows(input: &[u8]) {
     assert_eq!(stream(0), stream(usize::from(*first)));
 }
 
-pub fn archive(input: &[u8]) {
+pub(crate) fn archive(input: &[u8]) {
     let Ok(archive) = Archive::read(input) else { return };
     assert!(archive.entries.len() <= input.len());
     let statements = ddl::statements(&archive);
@@ -105,7 +105,7 @@ pub fn archive(input: &[u8]) {
     let _ = ddl::check(&statements);
 }
 
-pub fn manifest(input: &[u8]) {
+pub(crate) fn manifest(input: &[u8]) {
     let Ok(manifest) = Manifest::from_json(input) else { return };
     let written = manifest.to_json().expect("what was read can be written");
     let again = Manifest::from_json(&written).expect("what was written can be read");
@@ -122,7 +122,7 @@ pub fn manifest(input: &[u8]) {
 }
 
 /// With any first line, and with the right one.
-pub fn chunk_index(input: &[u8]) {
+pub(crate) fn chunk_index(input: &[u8]) {
     let _ = ChunkIndex::from_bytes(input, &NAMING_KEY);
     let vouched = vouched_for(input, "lethe 2026 chunk index");
     let Ok(index) = ChunkIndex::from_bytes(&vouched, &NAMING_KEY) else { return };
@@ -131,26 +131,26 @@ pub fn chunk_index(input: &[u8]) {
     assert_eq!(again.chunks, index.chunks);
 }
 
-pub fn ledger_header(input: &[u8]) {
+pub(crate) fn ledger_header(input: &[u8]) {
     let Ok(header) = Header::from_json(input) else { return };
     let written = header.to_json().expect("what was read can be written");
     assert_eq!(Header::from_json(&written).expect("what was written can be read"), header);
 }
 
-pub fn ledger_body(input: &[u8]) {
+pub(crate) fn ledger_body(input: &[u8]) {
     let Ok(body) = Body::from_bytes(input) else { return };
     let written = body.to_bytes().expect("what was read can be written");
     assert!(Body::from_bytes(&written).expect("what was written can be read") == body);
 }
 
-pub fn repository(input: &[u8]) {
+pub(crate) fn repository(input: &[u8]) {
     let Ok(document) = Repository::from_json(input) else { return };
     let written = document.to_json().expect("what was read can be written");
     let again = Repository::from_json(&written).expect("what was written can be read");
     assert_eq!(written, again.to_json().expect("it can be written again"));
 }
 
-pub fn keys(input: &[u8]) {
+pub(crate) fn keys(input: &[u8]) {
     let _ = KeyRing::read(input);
     let Ok(unchecked) = KeyRing::read(&vouched_for(input, "lethe 2026 key ring")) else { return };
     let ring = unchecked.check(&NAMING_KEY).expect("it is vouched for");
@@ -170,7 +170,7 @@ fn vouched_for(input: &[u8], context: &str) -> Vec<u8> {
 }
 
 /// Ids of all kinds, and the names of objects.
-pub fn ids(input: &[u8]) {
+pub(crate) fn ids(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
     let text = text.trim_end_matches('\n');
     if let Ok(id) = text.parse::<Digest>() {
@@ -196,7 +196,7 @@ pub fn ids(input: &[u8]) {
 }
 
 /// Statements, names and quoted texts.
-pub fn sql_text(input: &[u8]) {
+pub(crate) fn sql_text(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
     if let Ok(found) = sql::statements(text) {
         assert!(found.iter().map(|statement| statement.text.len()).sum::<usize>() <= text.len());

@@ -16,5 +16,10 @@ mod copy_binary;
 mod copy_text;
 /// The statements that golden archives turn into, and their order.
 mod ddl;
+/// The bodies of the fuzz targets.
+#[path = "../../../../fuzz/entry_points.rs"]
+mod entry_points;
+/// The same over a corpus and what becomes of it.
+mod mutated;
 /// Names, literals and the notation of subjects.
 mod sql;
