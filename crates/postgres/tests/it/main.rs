@@ -3,3 +3,5 @@
 
 /// Views that are lost, and tables that change before they are locked.
 mod exported_snapshot;
+/// Certificates, right and wrong, and servers that offer none.
+mod tls;

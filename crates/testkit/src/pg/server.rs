@@ -141,6 +141,19 @@ impl PgServer {
         self.home.join("data")
     }
 
+    /// Writes a file into the data directory that the server alone can read.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn write_data_file(&self, name: &str, text: &str) {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+        let path = self.data_dir().join(name);
+        fs::write(&path, text).expect("write a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
+        let owner = fs::metadata(self.data_dir()).expect("the data directory");
+        chown(&path, Some(owner.uid()), Some(owner.gid())).expect("chown");
+    }
+
     #[must_use]
     pub fn log_path(&self) -> PathBuf {
         self.home.join("log")
