@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod failure;
+mod hardening;
 mod output;
 mod progress_bar;
 mod settings;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    hardening::harden();
     let args = args::Args::parse();
     start_logging();
     let output = output::Output::new(&args.common);

@@ -96,7 +96,10 @@ impl PgDump {
 
 fn connection_environment(command: &mut Command, settings: &ConnectionSettings) {
     let config = settings.config();
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PG")) {
+    // Nor is it anybody's business there what opens backups or stores.
+    let others = ["PG", "LETHE_", "AWS_"];
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in names.filter(|name| others.iter().any(|prefix| name.starts_with(prefix))) {
         command.env_remove(name);
     }
     command.env("PGHOST", settings.host()).env("PGPORT", settings.port().to_string());

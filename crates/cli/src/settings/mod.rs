@@ -15,6 +15,7 @@ use lethe_format::sql::parse_table_ref;
 use lethe_postgres::ConnectionSettings;
 use lethe_store::{Checksums, ObjectStore, S3Settings};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use crate::args::Common;
 use crate::failure::Failure;
@@ -163,7 +164,7 @@ impl Settings {
     }
 
     fn identities(&self) -> Result<Option<Identities>, Failure> {
-        if let Some(text) = variable("LETHE_IDENTITY") {
+        if let Some(text) = variable("LETHE_IDENTITY").map(Zeroizing::new) {
             return Ok(Some(Identities::parse(&text, "LETHE_IDENTITY")?));
         }
         if let Some(path) = variable("LETHE_IDENTITY_FILE") {
@@ -310,14 +311,16 @@ fn unreadable(path: &Path, error: &toml::de::Error) -> Failure {
     Failure::usage(format!("{} cannot be read{place}: {}", path.display(), error.message()))
 }
 
-fn run(command: &str) -> Result<String, Failure> {
+/// Its standard input is this program's, so that a key store may ask for a PIN.
+fn run(command: &str) -> Result<Zeroizing<String>, Failure> {
     let output = std::process::Command::new("sh")
         .args(["-c", command])
         .stderr(std::process::Stdio::inherit())
         .output();
     match output {
         Ok(output) if output.status.success() => {
-            String::from_utf8(output.stdout).map_err(|_| Failure::usage("identity_command printed no text"))
+            let text = String::from_utf8(output.stdout).map(Zeroizing::new);
+            text.map_err(|_| Failure::usage("identity_command printed no text"))
         }
         Ok(output) => Err(Failure::usage(format!("identity_command ended with {}", output.status))),
         Err(cause) => Err(Failure::usage(format!("identity_command cannot be run: {cause}"))),
