@@ -122,7 +122,7 @@ async fn what_makes_no_sense_is_refused() {
         assert!(matches!(plan(&wrong), Err(Error::Usage(_))), "{wrong:?}");
     }
     assert_eq!(plan(&Change::Rewrap).expect("plan").warnings.len(), 1, "one recipient is too few");
-    assert_eq!(plan(&people.add()).expect("plan").warnings, [String::new(); 0]);
+    assert!(plan(&people.add()).expect("plan").warnings.is_empty());
     // Two at once: the second one has planned by a ring that is not the newest any more.
     let (one, two) = (plan(&people.add()).expect("plan"), plan(&Change::Rewrap).expect("plan"));
     one.carry_out(&repository).await.expect("add");
