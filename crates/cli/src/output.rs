@@ -34,7 +34,7 @@ impl Output {
     /// A line for people.
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         if self.format == OutputFormat::Human && !self.quiet {
-            println!("{}", text.as_ref());
+            println!("{}", harmless(text.as_ref()));
         }
     }
 
@@ -64,21 +64,28 @@ impl Output {
             }
             println!("{line}");
         }
-        eprintln!("error: {}", failure.message);
+        eprintln!("error: {}", harmless(&failure.message));
         for cause in &failure.causes {
-            eprintln!("  caused by: {cause}");
+            eprintln!("  caused by: {}", harmless(cause));
         }
         for objection in &failure.objections {
-            eprintln!("  - {objection}");
+            eprintln!("  - {}", harmless(&objection.to_string()));
             if let Some(hint) = &objection.hint {
-                eprintln!("    hint: {hint}");
+                eprintln!("    hint: {}", harmless(hint));
             }
         }
         if let Some(hint) = &failure.hint {
-            eprintln!("hint: {hint}");
+            eprintln!("hint: {}", harmless(hint));
         }
         ExitCode::from(code)
     }
+}
+
+/// Names come from databases and stores: none of them may command the terminal.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
 }
 
 pub(crate) fn tagged(kind: &str, command: Option<&str>, item: &impl Serialize) -> Value {
@@ -125,5 +132,16 @@ pub(crate) fn age(now: jiff::Timestamp, then: jiff::Timestamp) -> String {
         120..7_200 => format!("{} min", seconds / 60),
         7_200..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_not_command_the_terminal() {
+        let name = harmless("a\u{1b}]0;title\u{7}b\rc\u{9b}2J\n\td");
+        assert_eq!(name, "a\u{fffd}]0;title\u{fffd}b\u{fffd}c\u{fffd}2J\n\td");
     }
 }
