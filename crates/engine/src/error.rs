@@ -76,6 +76,8 @@ pub enum Error {
     SourceNotReady,
     #[error("ledger entry {seq} expired while the snapshot was being taken, which may still hold its people")]
     ForgottenMeanwhile { seq: Seq },
+    #[error("{problem}")]
+    Residency { problem: String, hint: String },
     #[error("{0}")]
     Usage(String),
     #[error("write {path}: {cause}")]
@@ -114,6 +116,12 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::Usage,
+            Self::Residency { .. }
+            | Self::Store(lethe_store::Error::Residency { .. })
+            | Self::LedgerUnreadable { cause: lethe_store::Error::Residency { .. } } => ExitCode::Residency,
+            Self::Store(lethe_store::Error::Unfit { .. } | lethe_store::Error::NoPutIfAbsent { .. }) => {
+                ExitCode::Refused
+            }
             Self::Refused(_) => ExitCode::Refused,
             Self::Ledger { .. } | Self::StaleLedger { .. } | Self::LedgerUnreadable { .. } => {
                 ExitCode::Ledger
@@ -137,6 +145,7 @@ impl Error {
             Self::Postgres(error) => return error.hint(),
             Self::Format { cause, .. } => return cause.hint(),
             Self::Keys { hint, .. } => return hint.clone(),
+            Self::Residency { hint, .. } => return Some(hint.clone()),
             Self::NoRepository { .. } => "create one with lethe init, or check --store",
             Self::NotEmpty { .. } => "choose an empty bucket, prefix or directory; nothing was written",
             Self::Decrypt { .. } => "the identity must belong to one of the repository's recipients",

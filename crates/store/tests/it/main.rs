@@ -7,6 +7,8 @@ mod conformance;
 mod directory;
 /// Stores on a bad day, and what the wrapper that retries makes of it.
 mod faults;
+/// Stores that are where they may not be.
+mod guarded;
 /// URLs that are no stores.
 mod open;
 /// Stores whose put-if-absent is none.
