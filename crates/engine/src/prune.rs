@@ -88,24 +88,24 @@ pub async fn carry_out(
     Ok(())
 }
 
-/// Whether any version of an object is left.
+/// Whether any version of an object of the ledger is left.
 async fn is_there(repository: &Repository, name: &ObjectName) -> Result<bool, Error> {
-    match repository.store().versions(name.as_str()).await? {
+    match repository.ledger_store().versions(name.as_str()).await? {
         Some(versions) => Ok(!versions.is_empty()),
-        None => Ok(repository.store().head(name).await?.is_some()),
+        None => Ok(repository.ledger_store().head(name).await?.is_some()),
     }
 }
 
-/// Where the store keeps history, a delete marker alone deletes nothing.
+/// Of an object of the ledger. Where the store keeps history, a delete marker alone deletes nothing.
 async fn delete_for_good(repository: &Repository, name: &ObjectName) -> Result<(), Error> {
-    match repository.store().versions(name.as_str()).await? {
+    match repository.ledger_store().versions(name.as_str()).await? {
         Some(versions) => {
             for version in versions.iter().filter(|version| version.name == *name) {
-                repository.store().delete_version(name, &version.version).await?;
+                repository.ledger_store().delete_version(name, &version.version).await?;
             }
             Ok(())
         }
-        None => Ok(repository.store().delete(name).await?),
+        None => Ok(repository.ledger_store().delete(name).await?),
     }
 }
 

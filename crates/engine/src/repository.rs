@@ -21,6 +21,8 @@ use crate::{Error, Identities, Keys, NamingKey, ledger, objects};
 #[derive(Clone, Debug)]
 pub struct Repository {
     store: Arc<dyn ObjectStore>,
+    /// The same, unless the ledger has a place of its own.
+    ledger_store: Arc<dyn ObjectStore>,
     id: String,
     recipients: Vec<Recipient>,
     identities: Option<Identities>,
@@ -38,10 +40,25 @@ impl Repository {
         naming_key: &NamingKey,
         now: Timestamp,
     ) -> Result<Self, Error> {
+        Self::create_with_ledger(store.clone(), store, recipients, naming_key, now).await
+    }
+
+    /// The same with the ledger in a store of its own, which must be empty and is the one that is probed.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_with_ledger(
+        store: Arc<dyn ObjectStore>,
+        ledger_store: Arc<dyn ObjectStore>,
+        recipients: Vec<Recipient>,
+        naming_key: &NamingKey,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         Self::refuse_if_not_empty(store.as_ref()).await?;
+        Self::refuse_if_not_empty(ledger_store.as_ref()).await?;
         let id = hex::encode(rand::random::<[u8; 16]>());
-        lethe_store::probe_put_if_absent(store.as_ref(), &id).await?;
-        ledger::write_genesis(store.as_ref(), &id, now).await?;
+        lethe_store::probe(ledger_store.as_ref(), &id).await?;
+        ledger::write_genesis(ledger_store.as_ref(), &id, now).await?;
         let document = Document {
             version: VERSION,
             id: id.clone(),
@@ -51,7 +68,8 @@ impl Repository {
         };
         let body = Bytes::from(document.to_json().map_err(Error::format(layout::REPOSITORY))?);
         objects::create(store.as_ref(), layout::REPOSITORY, body).await?;
-        Ok(Self { store, id, recipients, identities: None, naming_key: Some(naming_key.clone()) })
+        let naming_key = Some(naming_key.clone());
+        Ok(Self { store, ledger_store, id, recipients, identities: None, naming_key })
     }
 
     /// Opens a repository with whatever keys there are.
@@ -71,7 +89,15 @@ impl Repository {
             (None, Some(identities)) => Some(NamingKey::open(&document.naming_key, identities)?),
             (None, None) => None,
         };
-        Ok(Self { store, id: document.id, recipients, identities: keys.identities.clone(), naming_key })
+        let (ledger_store, identities) = (store.clone(), keys.identities.clone());
+        Ok(Self { store, ledger_store, id: document.id, recipients, identities, naming_key })
+    }
+
+    /// Says that the ledger is in a store of its own. One that belongs to another repository, or is none, is found out
+    /// when it is read.
+    #[must_use]
+    pub fn with_ledger_in(self, ledger_store: Arc<dyn ObjectStore>) -> Self {
+        Self { ledger_store, ..self }
     }
 
     /// # Errors
@@ -87,6 +113,12 @@ impl Repository {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
+    }
+
+    /// Where the ledger is, and everything else that rests on an atomic put-if-absent.
+    #[must_use]
+    pub fn ledger_store(&self) -> &Arc<dyn ObjectStore> {
+        &self.ledger_store
     }
 
     #[must_use]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lethe_postgres::ConnectionSettings;
 use lethe_rules::residency::{
-    self, Destination, Endpoint, Evidence, Label, Profile, Refusal, TargetPlace, Told, judge_endpoint,
+    self, Destination, Endpoint, Evidence, Label, Place, Profile, Refusal, TargetPlace, Told, judge_endpoint,
 };
 use lethe_rules::store_fitness::{self, Keeping, Use, judge_keeping};
 use lethe_store::{
@@ -59,6 +59,20 @@ impl Residency {
         let guard = Rules { profile: self.profile, purpose };
         let (store, warnings) = GuardedStore::open(store, Arc::new(guard), self.recheck).await?;
         Ok((Arc::new(store), warnings))
+    }
+
+    /// Where a store is; none if it is on this machine.
+    ///
+    /// # Errors
+    /// As [`Self::open_store`].
+    pub async fn place_of(&self, store: &dyn ObjectStore) -> Result<Option<&'static Place>, Error> {
+        let (url, address) = (store.url(), store.address());
+        let rules = Rules { profile: self.profile, purpose: Use::Data };
+        let endpoint = rules.endpoint(&address).map_err(|refusal| forbidden(&url, refusal))?;
+        let facts = store.bucket_facts().await?;
+        let (Some(endpoint), Some(facts)) = (endpoint, facts) else { return Ok(None) };
+        let verdict = residency::judge(self.profile, endpoint, &evidence(&facts));
+        Ok(verdict.map_err(|refusal| forbidden(&url, refusal))?.place)
     }
 
     /// Whether a restore may write to a server; nothing is sent to it.

@@ -156,7 +156,8 @@ impl Error {
             }),
             Self::NoPutIfAbsent { .. } => {
                 "the ledger cannot live here: on Ceph and Hetzner use a bucket that was never \
-                 versioned; some servers ignore If-None-Match altogether"
+                 versioned (ledger_url in lethe.toml names one for the ledger alone); some servers \
+                 ignore If-None-Match altogether"
                     .to_owned()
             }
             Self::Residency { hint, .. } | Self::Unfit { hint, .. } => hint.clone(),

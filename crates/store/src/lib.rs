@@ -28,6 +28,6 @@ pub use guarded::{Guard, GuardedStore};
 pub use object_name::ObjectName;
 pub use object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
 pub use open::{StoreUrl, open, open_with};
-pub use probe::probe_put_if_absent;
+pub use probe::probe;
 pub use resilient::{ResilientStore, RetryPolicy};
 pub use s3::{Checksums, S3Settings, S3Store};

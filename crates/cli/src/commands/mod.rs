@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod doctor;
 mod init;
 mod prune;
 mod restore;
@@ -24,6 +25,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Snapshots => snapshots::run(&settings, output).await,
         Command::Tombstone(command) => tombstone::run(&settings, command, output).await,
         Command::Restore(args) => restore::run(&settings, args, output).await,
+        Command::Doctor => doctor::run(&settings, output).await,
         Command::Prune(args) => prune::run(&settings, args, output).await,
     }
 }

@@ -102,6 +102,11 @@ impl Front {
             drain(request.into_body()).await;
             return refused(refusal, self.reset, in_flight);
         }
+        if fault == Some(Fault::Stale) {
+            let empty =
+                Canned::ok("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>".into());
+            return empty.into_response(self.reset, in_flight);
+        }
         if let Some(answer) = self.canned(&request) {
             drain(request.into_body()).await;
             return answer.into_response(self.reset, in_flight);
