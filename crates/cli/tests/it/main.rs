@@ -11,5 +11,7 @@ mod kill;
 mod ledger;
 /// Bad input: what is said, the exit code, and that nothing was written.
 mod refusals;
+/// Stores and servers that are where data may not be.
+mod residency;
 /// A folder with settings, a store and a server.
 mod shell;

@@ -50,18 +50,18 @@ pub fn judge_endpoint(profile: Profile, address: &Address) -> Result<Endpoint, R
         let problem = format!("data goes to https on its usual port alone, not to {scheme}://{host}{port}");
         return Err(Refusal::new(problem, profile.hint()));
     }
+    let hint = || {
+        format!(
+            "{}; endpoints are taken from [s3] in lethe.toml, LETHE_S3_ENDPOINT, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and the AWS profile",
+            profile.hint()
+        )
+    };
     match PLACES.iter().find(|place| place.host == host || place.host == without_bucket) {
-        Some(place) => profile.admit(place.code).map(Endpoint::At),
-        None => {
-            let problem = format!("the endpoint {host} is {}", what_else(host));
-            Err(Refusal::new(
-                problem,
-                format!(
-                    "{}; endpoints are taken from [s3] in lethe.toml, LETHE_S3_ENDPOINT, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and the AWS profile",
-                    profile.hint()
-                ),
-            ))
-        }
+        Some(place) => profile
+            .admit(place.code)
+            .map(Endpoint::At)
+            .map_err(|refusal| Refusal::new(format!("the endpoint {}: {refusal}", place.host), hint())),
+        None => Err(Refusal::new(format!("the endpoint {host} is {}", what_else(host)), hint())),
     }
 }
 
