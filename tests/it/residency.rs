@@ -243,8 +243,15 @@ async fn every_product_works_or_is_refused() {
             server.behave_like(kind);
             let tells_region = !kind.misbehaviours().contains(&Misbehaviour::NoRegionHeader);
             let (settings, pretend) = at(&server, if tells_region { FRANKFURT } else { FALKENSTEIN });
-            let (data, warnings) = open(&settings, Profile::De).await.expect("it is in Germany");
+            let germany = residency(Profile::De);
+            let data = germany.open_store(URL, &settings, policy(), Use::Data).await;
+            let (data, warnings) = data.expect("it is in Germany");
             assert_eq!(warnings, Vec::<String>::new(), "{kind:?}");
+            if versioned && !tells_region {
+                // Known by its name, so at every start.
+                let error = open(&settings, Profile::De).await.expect_err("everyone wins");
+                assert!(matches!(error, Error::Store(lethe_store::Error::Unfit { .. })), "{error:?}");
+            }
             let first = World::try_repository(data.clone(), data.clone()).await;
             assert_eq!(first.is_ok(), kind.can_keep_a_ledger(versioned), "{kind:?} {versioned}: {first:?}");
             let repository = match first {
@@ -254,8 +261,7 @@ async fn every_product_works_or_is_refused() {
                     assert!(refused && error.exit_code() as u8 == 3, "{kind:?}: {error:?}");
                     assert!(server.objects("backups").is_empty(), "{kind:?}: nothing is left behind");
                     let ledger_url = "s3://ledger/production";
-                    let residency = residency(Profile::De);
-                    let ledger = residency.open_store(ledger_url, &settings, policy(), Use::Ledger).await;
+                    let ledger = germany.open_store(ledger_url, &settings, policy(), Use::Ledger).await;
                     let ledger = ledger.expect("also in Germany").0;
                     let second = World::try_repository(data, ledger).await;
                     assert_eq!(second.is_ok(), kind.can_keep_a_ledger(false), "{kind:?}: {second:?}");

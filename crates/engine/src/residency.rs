@@ -135,9 +135,12 @@ impl Guard for Rules {
         };
         let verdict = residency::judge(self.profile, endpoint, &evidence(facts))
             .map_err(|refusal| forbidden(store, refusal))?;
-        let more = judge_keeping(self.purpose, &keeping(facts)).map_err(|Refusal { problem, hint }| {
-            lethe_store::Error::Unfit { store: store.to_owned(), problem, hint }
-        })?;
+        let more = judge_keeping(self.purpose, verdict.place.map(|place| place.provider), &keeping(facts))
+            .map_err(|Refusal { problem, hint }| lethe_store::Error::Unfit {
+                store: store.to_owned(),
+                problem,
+                hint,
+            })?;
         Ok(verdict.warnings.into_iter().chain(more).map(|warning| format!("{store}: {warning}")).collect())
     }
 }

@@ -2,7 +2,7 @@
 //! is left. Sources: "Retaining multiple versions of objects", "Locking objects" and "Configuring MFA delete" of the
 //! Amazon S3 User Guide.
 
-use crate::residency::{Refusal, Told};
+use crate::residency::{Provider, Refusal, Told};
 
 /// What a store is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,17 +33,31 @@ pub struct Keeping {
 /// Nothing may be kept for longer.
 pub const CEILING_DAYS: u32 = 35;
 
+const ANOTHER_BUCKET: &str = "copy the objects below ledger/ into a bucket that was never versioned, and name it in lethe.toml: ledger_url. Versioning that was enabled once cannot be taken back";
+
 /// Decides whether a bucket with these settings may be used; what could not be found out is returned as a warning.
+/// `provider` is none for a store on this machine, whose abilities only trying it can tell.
 ///
 /// # Errors
 /// [`Refusal`] with the first setting that is in the way.
-pub fn judge_keeping(purpose: Use, keeping: &Keeping) -> Result<Vec<String>, Refusal> {
+pub fn judge_keeping(
+    purpose: Use,
+    provider: Option<Provider>,
+    keeping: &Keeping,
+) -> Result<Vec<String>, Refusal> {
     let mut warnings = Vec::new();
     match &keeping.versioning {
         Told::Yes(Versioning::Suspended) if purpose == Use::Ledger => {
             return Err(Refusal::new(
                 "the versioning of the bucket is suspended, and with that some stores let several writers create the same ledger entry",
-                "enable versioning again, or name another bucket for the ledger: ledger_url in lethe.toml",
+                ANOTHER_BUCKET,
+            ));
+        }
+        // Ceph; the race at `lethe init` finds it, but versioning may have been enabled since.
+        Told::Yes(Versioning::Enabled) if purpose == Use::Ledger && provider == Some(Provider::Hetzner) => {
+            return Err(Refusal::new(
+                "the bucket is versioned, and with that Hetzner's store lets several writers create the same ledger entry",
+                ANOTHER_BUCKET,
             ));
         }
         Told::Yes(_) => {}
@@ -96,9 +110,22 @@ mod tests {
             (Versioning::Enabled, false, Some(40), false, false),
         ] {
             let keeping = keeping(versioning, mfa_delete, days);
-            let found =
-                (judge_keeping(Use::Data, &keeping).is_ok(), judge_keeping(Use::Ledger, &keeping).is_ok());
+            let found = (
+                judge_keeping(Use::Data, None, &keeping).is_ok(),
+                judge_keeping(Use::Ledger, None, &keeping).is_ok(),
+            );
             assert_eq!(found, (data, ledger), "{keeping:?}");
+        }
+    }
+
+    #[test]
+    fn at_hetzner_a_versioned_bucket_keeps_data_alone() {
+        let hetzner = Some(Provider::Hetzner);
+        for (versioning, ledger) in [(Versioning::Never, true), (Versioning::Enabled, false)] {
+            let keeping = keeping(versioning, false, None);
+            assert!(judge_keeping(Use::Data, hetzner, &keeping).is_ok());
+            assert_eq!(judge_keeping(Use::Ledger, hetzner, &keeping).is_ok(), ledger, "{versioning:?}");
+            assert!(judge_keeping(Use::Ledger, Some(Provider::Amazon), &keeping).is_ok());
         }
     }
 
@@ -110,9 +137,9 @@ mod tests {
             mfa_delete: false,
             default_retention: Told::No { status: 501, code: None },
         };
-        assert_eq!(judge_keeping(Use::Ledger, &keeping).map(|warnings| warnings.len()), Ok(1));
+        assert_eq!(judge_keeping(Use::Ledger, None, &keeping).map(|warnings| warnings.len()), Ok(1));
         let keeping = Keeping { default_retention: Told::No { status: 403, code: None }, ..keeping };
-        let warnings = judge_keeping(Use::Data, &keeping).expect("allowed");
+        let warnings = judge_keeping(Use::Data, None, &keeping).expect("allowed");
         assert!(warnings.len() == 2 && warnings[1].contains("HTTP status 403"), "{warnings:?}");
     }
 }
