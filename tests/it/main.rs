@@ -19,6 +19,8 @@ mod late;
 mod ledger;
 /// What cannot be decided exactly.
 mod objections;
+/// A real server, by `make test-s3`.
+mod real_s3;
 /// Stores that are where data may not be, and stores that do what real ones do.
 mod residency;
 /// Through S3, and databases that other programs made.

@@ -220,6 +220,26 @@ async fn buckets_that_cannot_be_emptied_in_time_are_refused() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_does_not_guard_the_ledger_is_found() {
+    let server = server().await;
+    let (settings, _) = at(&server, FRANKFURT);
+    let (store, _) = open(&settings, Profile::De).await.expect("open");
+    let germany = residency(Profile::De);
+    let examined = germany.examine(store.as_ref(), Use::Ledger).await.expect("examine");
+    assert_eq!(examined.place.map(|place| place.code), Some("eu-central-1"));
+    assert_eq!(examined.findings.len(), 4, "{:?}", examined.findings);
+    let recommended = examined.recommended_policy.expect("statements");
+    assert!(recommended.contains("arn:aws:s3:::backups/production/ledger/?"));
+    server.configure("backups", |bucket| bucket.policy = Some(recommended));
+    let examined = germany.examine(store.as_ref(), Use::Ledger).await.expect("examine");
+    assert_eq!((examined.findings, examined.recommended_policy), (Vec::new(), None));
+    let open = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}}"#;
+    server.configure("backups", |bucket| bucket.policy = Some(open.to_owned()));
+    let examined = germany.examine(store.as_ref(), Use::Data).await.expect("examine");
+    assert!(examined.findings[0].contains("lets everybody in"), "{:?}", examined.findings);
+}
+
 /// A snapshot and a restore through every product, under the name of a place that has it. Where the ledger cannot live in
 /// the bucket, it lives in one of its own.
 #[tokio::test(flavor = "multi_thread")]

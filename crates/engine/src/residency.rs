@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lethe_postgres::ConnectionSettings;
+use lethe_rules::bucket_policy::{self, LedgerPlace};
 use lethe_rules::residency::{
-    self, Destination, Endpoint, Evidence, Label, Place, Profile, Refusal, TargetPlace, Told, judge_endpoint,
+    self, Destination, Endpoint, Evidence, Label, Place, Profile, Provider, Refusal, TargetPlace, Told,
+    judge_endpoint,
 };
 use lethe_rules::store_fitness::{self, Keeping, Use, judge_keeping};
 use lethe_store::{
-    Address, BucketFacts, Guard, GuardedStore, ObjectStore, RetryPolicy, S3Settings, open_with,
+    Address, BucketFacts, Guard, GuardedStore, ObjectStore, RetryPolicy, S3Settings, StoreUrl, open_with,
 };
 
 use crate::Error;
@@ -61,18 +63,44 @@ impl Residency {
         Ok((Arc::new(store), warnings))
     }
 
-    /// Where a store is; none if it is on this machine.
+    /// Where a store is, and what its policy leaves open; for whoever wants to know more than whether it may be used.
     ///
     /// # Errors
     /// As [`Self::open_store`].
-    pub async fn place_of(&self, store: &dyn ObjectStore) -> Result<Option<&'static Place>, Error> {
+    pub async fn examine(&self, store: &dyn ObjectStore, purpose: Use) -> Result<Examined, Error> {
         let (url, address) = (store.url(), store.address());
-        let rules = Rules { profile: self.profile, purpose: Use::Data };
+        let rules = Rules { profile: self.profile, purpose };
         let endpoint = rules.endpoint(&address).map_err(|refusal| forbidden(&url, refusal))?;
         let facts = store.bucket_facts().await?;
-        let (Some(endpoint), Some(facts)) = (endpoint, facts) else { return Ok(None) };
+        let (Some(endpoint), Some(facts)) = (endpoint, facts) else { return Ok(Examined::default()) };
         let verdict = residency::judge(self.profile, endpoint, &evidence(&facts));
-        Ok(verdict.map_err(|refusal| forbidden(&url, refusal))?.place)
+        let place = verdict.map_err(|refusal| forbidden(&url, refusal))?.place;
+        let mut examined = Examined { place, ..Examined::default() };
+        match &facts.policy {
+            lethe_store::Told::Yes(policy) => {
+                if bucket_policy::is_open_to_everybody(policy.as_deref()) {
+                    examined.findings.push(format!("{url}: the bucket's policy lets everybody in"));
+                }
+                let is_amazon = place.is_some_and(|place| place.provider == Provider::Amazon);
+                if let (true, StoreUrl::S3 { bucket, prefix }) =
+                    (is_amazon && purpose == Use::Ledger, StoreUrl::parse(&url)?)
+                {
+                    let ledger = LedgerPlace { bucket: &bucket, prefix: &prefix };
+                    let gaps = bucket_policy::gaps(policy.as_deref(), ledger);
+                    if !gaps.is_empty() {
+                        examined.recommended_policy = Some(ledger.recommended());
+                    }
+                    examined.findings.extend(gaps.into_iter().map(|gap| format!("{url}: {gap}")));
+                }
+            }
+            lethe_store::Told::No { code, .. } => {
+                let code = code.as_deref().unwrap_or("no reason was given");
+                examined.findings.push(format!(
+                    "{url}: whom the bucket's policy lets in could not be read ({code}): allow s3:GetBucketPolicy"
+                ));
+            }
+        }
+        Ok(examined)
     }
 
     /// Whether a restore may write to a server; nothing is sent to it.
@@ -89,6 +117,16 @@ impl Residency {
     pub fn doubt_source(&self, source: &ConnectionSettings) -> Option<String> {
         residency::target::doubt_source(self.profile, &self.labels, &source.host())
     }
+}
+
+/// What is known of a store.
+#[derive(Clone, Debug, Default)]
+pub struct Examined {
+    /// None if it is on this machine.
+    pub place: Option<&'static Place>,
+    pub findings: Vec<String>,
+    /// The statements that would guard the ledger, if some are missing.
+    pub recommended_policy: Option<String>,
 }
 
 /// The rules, as a store's guard asks them.

@@ -43,6 +43,8 @@ pub struct BucketFacts {
     pub mfa_delete: bool,
     /// Days for which Object Lock keeps every new object; a year has 366.
     pub default_retention: Told<Option<u32>>,
+    /// The bucket's policy, in IAM's JSON.
+    pub policy: Told<Option<String>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

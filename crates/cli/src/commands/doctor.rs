@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use lethe_engine::{Error, ExitCode};
 use lethe_rules::residency::{Purpose, judge_target};
+use lethe_rules::store_fitness::Use;
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -14,11 +15,19 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
     output.say(format!("profile   {}", residency.profile));
     let (stores, warnings) = settings.look_at_stores().await?;
     let mut findings = warnings;
-    for (what, store) in [("store", &stores.data), ("ledger", &stores.ledger)] {
-        let place = residency.place_of(store.as_ref()).await?;
-        let place = place.map_or_else(|| "this machine".to_owned(), |place| place.to_string());
+    let mut policy = None;
+    let uses = [("store", Use::Data, &stores.data), ("ledger", Use::Ledger, &stores.ledger)];
+    for (what, purpose, store) in uses {
+        let examined = residency.examine(store.as_ref(), purpose).await?;
+        let place = examined.place.map_or_else(|| "this machine".to_owned(), ToString::to_string);
         output.say(format!("{what:<9} {}: in {place}", store.url()));
         output.item("store", &json!({"use": what, "url": store.url(), "place": place}));
+        for finding in examined.findings {
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+        policy = policy.or(examined.recommended_policy);
     }
     let unique = format!("doctor-{}", Timestamp::now().as_microsecond());
     lethe_store::probe(stores.ledger.as_ref(), &unique).await?;
@@ -43,8 +52,13 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
         output.item("finding", &json!({"finding": finding}));
     }
     output.summary("doctor", &json!({"profile": residency.profile.to_string(), "findings": findings}));
-    match forbidden {
-        None => Ok(()),
-        Some(error) => Err(Failure { code: ExitCode::Residency, ..Failure::from(error) }),
+    match (forbidden, policy) {
+        (None, None) => Ok(()),
+        (None, Some(policy)) => {
+            Err(Failure::failed("the store itself does not guard the ledger").hint(format!(
+                "add to the bucket's policy, with an exception for whoever may break the glass:\n{policy}"
+            )))
+        }
+        (Some(error), _) => Err(Failure { code: ExitCode::Residency, ..Failure::from(error) }),
     }
 }

@@ -1,5 +1,5 @@
 //! What a bucket's store says about it. Sources: HeadBucket, GetBucketLocation, GetBucketReplication, GetBucketEncryption,
-//! GetBucketVersioning and GetObjectLockConfiguration of the Amazon S3 API Reference.
+//! GetBucketVersioning, GetObjectLockConfiguration and GetBucketPolicy of the Amazon S3 API Reference.
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{
@@ -20,14 +20,24 @@ impl S3Store {
     pub(super) async fn facts(&self) -> Result<BucketFacts, Error> {
         // First and alone: a bucket that is not there has no other properties.
         let region = self.region_of(&self.bucket).await?;
-        let (location, replication, kms_key, (versioning, mfa_delete), default_retention) = tokio::try_join!(
+        let (location, replication, kms_key, (versioning, mfa_delete), default_retention, policy) = tokio::try_join!(
             self.location(),
             self.replication(),
             self.kms_key(),
             self.versioning(),
-            self.default_retention()
+            self.default_retention(),
+            self.policy()
         )?;
-        Ok(BucketFacts { region, location, replication, kms_key, versioning, mfa_delete, default_retention })
+        Ok(BucketFacts {
+            region,
+            location,
+            replication,
+            kms_key,
+            versioning,
+            mfa_delete,
+            default_retention,
+            policy,
+        })
     }
 
     /// The region that HeadBucket tells of a bucket, also in an answer that is a refusal.
@@ -123,6 +133,11 @@ impl S3Store {
             let years = number(retention.years()).map(|years| years.saturating_mul(DAYS_OF_A_YEAR));
             number(retention.days()).or(years)
         })
+    }
+
+    async fn policy(&self) -> Result<Told<Option<String>>, Error> {
+        let answer = self.client.get().get_bucket_policy().bucket(&self.bucket).send().await;
+        self.told(answer, &["NoSuchBucketPolicy"], |output| output.policy().map(str::to_owned))
     }
 
     /// What an answer says; an error with one of the codes says that there is nothing.

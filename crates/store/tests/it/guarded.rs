@@ -107,6 +107,7 @@ async fn facts_are_what_the_bucket_says() {
         versioning: Told::Yes(Versioning::Never),
         mfa_delete: false,
         default_retention: Told::Yes(None),
+        policy: Told::Yes(None),
     };
     assert_eq!(plain, expected);
     server.configure(s3::BUCKET, |bucket| {
@@ -121,6 +122,7 @@ async fn facts_are_what_the_bucket_says() {
         bucket.versioning = Some("Suspended");
         bucket.mfa_delete = true;
         bucket.lock_days = Some(40);
+        bucket.policy = Some("{\"Statement\": []}".to_owned());
     });
     let facts = store.bucket_facts().await.expect("facts").expect("of a bucket");
     let Told::Yes(destinations) = facts.replication else { panic!("{:?}", facts.replication) };
@@ -129,6 +131,7 @@ async fn facts_are_what_the_bucket_says() {
     assert_eq!(facts.kms_key, Told::Yes(Some("arn:aws:kms:eu-central-1:1:key/abc".to_owned())));
     assert_eq!((facts.versioning, facts.mfa_delete), (Told::Yes(Versioning::Suspended), true));
     assert_eq!(facts.default_retention, Told::Yes(Some(40)));
+    assert_eq!(facts.policy, Told::Yes(Some("{\"Statement\": []}".to_owned())));
     server.configure(s3::BUCKET, |bucket| {
         bucket.replication = Replication::Refused { status: 403, code: "AccessDenied" };
     });

@@ -13,5 +13,7 @@ mod guarded;
 mod open;
 /// Stores whose put-if-absent is none.
 mod probe;
+/// A real server, by `make test-s3`.
+mod real_s3;
 /// The S3 stores that the other modules test with.
 mod s3;

@@ -193,8 +193,9 @@ impl Canned {
     }
 
     fn into_response(self, reset: Reset, in_flight: InFlight) -> Result<Response<FaultyBody>, BoxError> {
-        let xml = if self.xml.is_empty() {
-            String::new()
+        // A bucket's policy is JSON.
+        let xml = if !self.xml.starts_with('<') {
+            self.xml
         } else {
             format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", self.xml)
         };

@@ -19,6 +19,8 @@ pub struct BucketSettings {
     pub mfa_delete: bool,
     /// Object Lock's default retention.
     pub lock_days: Option<u32>,
+    /// IAM's JSON.
+    pub policy: Option<String>,
 }
 
 /// What GetBucketReplication answers.
@@ -44,6 +46,7 @@ impl Default for BucketSettings {
             versioning: None,
             mfa_delete: false,
             lock_days: None,
+            policy: None,
         }
     }
 }
@@ -60,6 +63,10 @@ impl BucketSettings {
             "GetBucketReplication" => Some(self.replication()),
             "GetBucketEncryption" => Some(self.encryption()),
             "GetObjectLockConfiguration" => Some(self.object_lock()),
+            "GetBucketPolicy" => Some(match &self.policy {
+                Some(policy) => Canned::ok(policy.clone()),
+                None => Canned::error(404, "NoSuchBucketPolicy"),
+            }),
             "GetBucketVersioning" if self.versioning.is_some() || self.mfa_delete => {
                 let status = self.versioning.unwrap_or("Enabled");
                 let mfa = if self.mfa_delete { "<MfaDelete>Enabled</MfaDelete>" } else { "" };
