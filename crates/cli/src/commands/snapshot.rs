@@ -17,7 +17,7 @@ pub(crate) async fn run(settings: &Settings, args: Snapshot, output: &Output) ->
         pg_bin: settings.pg_bin(),
     };
     if let Some(doubt) = settings.residency()?.doubt_source(&source) {
-        tracing::warn!("{doubt}");
+        settings.warn(doubt);
     }
     let repository = settings.open_repository().await?;
     let progress = Progress::default();

@@ -111,6 +111,7 @@ pub(crate) struct Settings {
     file: File,
     folder: PathBuf,
     store: Option<String>,
+    quiet: bool,
     /// As typed for `lethe init`.
     profile: Option<String>,
     ledger_url: Option<String>,
@@ -127,7 +128,14 @@ impl Settings {
             Err(cause) => return Err(Failure::usage(format!("{} cannot be read: {cause}", path.display()))),
         };
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        Ok(Self { file, folder, store: common.store.clone(), profile: None, ledger_url: None })
+        Ok(Self {
+            file,
+            folder,
+            store: common.store.clone(),
+            quiet: common.quiet,
+            profile: None,
+            ledger_url: None,
+        })
     }
 
     /// With what was typed for `lethe init`, which writes it down.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{Settings, duration};
 use crate::failure::Failure;
+use crate::output::warn;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,9 +78,16 @@ impl Settings {
     pub(crate) async fn open_stores(&self) -> Result<Stores, Failure> {
         let (stores, warnings) = self.look_at_stores().await?;
         for warning in warnings {
-            tracing::warn!("{warning}");
+            self.warn(warning);
         }
         Ok(stores)
+    }
+
+    /// On standard error, unless nothing but errors is wanted.
+    pub(crate) fn warn(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            warn(text);
+        }
     }
 
     /// The same, with the warnings.

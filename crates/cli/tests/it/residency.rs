@@ -187,6 +187,8 @@ fn a_server_needs_a_label() {
     with(&target("fsn1"));
     restore().expect_code(1).says("db.invalid");
     shell.run(&["doctor"]).expect_code(0).says("for staging");
+    shell.run(&["snapshots"]).expect_code(0).says("warning: file://");
+    assert_eq!(shell.run(&["snapshots", "--quiet"]).expect_code(0).err, "");
     with(&format!("{}\n[residency]\nprofile = \"eu\"", target("hel1")));
     restore().expect_code(1).says("residency profile is eu");
     // A source is only read.
