@@ -19,9 +19,13 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
     let uses = [("store", Use::Data, &stores.data), ("ledger", Use::Ledger, &stores.ledger)];
     for (what, purpose, store) in uses {
         let examined = residency.examine(store.as_ref(), purpose).await?;
-        let place = examined.place.map_or_else(|| "this machine".to_owned(), ToString::to_string);
-        output.say(format!("{what:<9} {}: in {place}", store.url()));
-        output.item("store", &json!({"use": what, "url": store.url(), "place": place}));
+        let place =
+            examined.place.map_or_else(|| "on this machine".to_owned(), |place| format!("in {place}"));
+        output.say(format!("{what:<9} {}: {place}", store.url()));
+        output.item(
+            "store",
+            &json!({"use": what, "url": store.url(), "place": examined.place.map(|place| place.code)}),
+        );
         for finding in examined.findings {
             if !findings.contains(&finding) {
                 findings.push(finding);
