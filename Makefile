@@ -21,6 +21,10 @@ check: ## Formatter, lints and layers, without tests
 	@deploy/check-layers.sh
 	@deploy/check-licences.sh
 
+.PHONY: test-s3
+test-s3: ## The tests that need a real S3 server: Ceph, or the one of LETHE_TEST_S3_ENDPOINT
+	@deploy/test-s3/run.sh
+
 .PHONY: demo
 demo: ## The main job on a made-up company, with the proof (STORE=s3 for a private S3 server)
 	@deploy/demo/run.sh "$(or $(STORE),file)"

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use lethe_store::{Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Page, VersionInfo};
+use lethe_store::{
+    Address, BucketFacts, Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Page, VersionInfo,
+};
 
 type Before = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
@@ -45,6 +47,14 @@ impl InterceptedStore {
 impl ObjectStore for InterceptedStore {
     fn url(&self) -> String {
         self.inner.url()
+    }
+
+    fn address(&self) -> Address {
+        self.inner.address()
+    }
+
+    async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
+        self.inner.bucket_facts().await
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {

@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use lethe_store::{Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Operation, Page, VersionInfo};
+use lethe_store::{
+    Address, BucketFacts, Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Operation, Page,
+    VersionInfo,
+};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
@@ -84,6 +87,14 @@ fn info(name: &ObjectName, bytes: &Bytes) -> ObjectInfo {
 impl ObjectStore for MemoryStore {
     fn url(&self) -> String {
         "memory://".to_owned()
+    }
+
+    fn address(&self) -> Address {
+        Address::Directory("/memory".into())
+    }
+
+    async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
+        Ok(None)
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {

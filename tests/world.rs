@@ -41,12 +41,21 @@ impl World {
 
     /// A new repository with all its keys at hand.
     pub async fn repository(store: Arc<dyn ObjectStore>) -> Repository {
+        Self::try_repository(store.clone(), store).await.expect("create")
+    }
+
+    /// The same with a store for the ledger.
+    pub async fn try_repository(
+        store: Arc<dyn ObjectStore>,
+        ledger: Arc<dyn ObjectStore>,
+    ) -> Result<Repository, Error> {
         let identities = Identities::generate();
         let naming_key = NamingKey::from_bytes(rand::random());
-        let recipients = identities.recipients();
-        Repository::create(store.clone(), recipients, &naming_key, Timestamp::now()).await.expect("create");
+        let (recipients, now) = (identities.recipients(), Timestamp::now());
+        let (data, own) = (store.clone(), ledger.clone());
+        Repository::create_with_ledger(data, own, recipients, &naming_key, now).await?;
         let keys = Keys { identities: Some(identities), naming_key: None };
-        Repository::open(store, &keys).await.expect("open")
+        Repository::open_with_ledger(store, ledger, &keys).await
     }
 
     pub fn settings(server: &PgServer, database: &str) -> ConnectionSettings {

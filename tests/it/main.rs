@@ -23,6 +23,10 @@ mod late;
 mod ledger;
 /// What cannot be decided exactly.
 mod objections;
+/// A real server, by `make test-s3`.
+mod real_s3;
+/// Stores that are where data may not be, and stores that do what real ones do.
+mod residency;
 /// Through S3, and databases that other programs made.
 mod s3;
 /// A database that nobody here made: a music shop with customers, employees and invoices.

@@ -24,6 +24,7 @@ async fn a_repository_in_s3_keeps_people_erased() {
             path_style: true,
             checksums,
             credentials: Some((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())),
+            ..S3Settings::default()
         };
         let store = S3Store::connect("backups", "production/main", &settings).await.expect("connect");
         let mut world = World::new().await;

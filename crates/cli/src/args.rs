@@ -12,6 +12,7 @@ Exit codes:
   2  wrong usage: a flag, a setting, an id or a subject
   3  refused: the objections are listed, nothing was written
   4  the ledger is missing, stale or does not verify, nothing was written
+  5  residency: a store or a server is where data may not be, or does not say where it is
   6  stored data is damaged or missing
   7  verification failed
   9  interrupted: run it again as the hint says";
@@ -98,6 +99,12 @@ pub(crate) enum Command {
     /// judged where the identity is at hand.
     #[command(after_help = EXIT_CODES)]
     Prune(Prune),
+    /// Check where the stores are and what they can do; one list of findings
+    ///
+    /// Looks at the bucket's region, replication, versioning and locks, lets twenty writers race for one object of the
+    /// ledger's store, and checks the labels of the servers in lethe.toml. Writes nothing that stays.
+    #[command(after_help = EXIT_CODES)]
+    Doctor,
 }
 
 #[derive(Debug, clap::Args)]
@@ -105,6 +112,12 @@ pub(crate) struct Init {
     /// Encrypt to these age recipients instead of a new key (age1…; may be repeated)
     #[arg(long, value_name = "AGE")]
     pub(crate) recipient: Vec<String>,
+    /// Keep the ledger in another store than the data, such as a bucket that was never versioned
+    #[arg(long, value_name = "URL")]
+    pub(crate) ledger_url: Option<String>,
+    /// Where data may be: de (Germany) or eu (the European Union) [default: de]
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) residency: Option<String>,
     /// Where to write keys and settings
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) directory: PathBuf,

@@ -88,6 +88,11 @@ fn harmless(text: &str) -> String {
         .collect()
 }
 
+/// Something that does not stop a command and must be seen all the same.
+pub(crate) fn warn(text: impl AsRef<str>) {
+    eprintln!("warning: {}", text.as_ref());
+}
+
 pub(crate) fn tagged(kind: &str, command: Option<&str>, item: &impl Serialize) -> Value {
     let mut line = json!({"type": kind});
     if let (Some(fields), Some(command)) = (line.as_object_mut(), command) {

@@ -49,6 +49,8 @@ pub enum Error {
         seq: Option<Seq>,
         problem: String,
     },
+    #[error("there is no key ring in {store}")]
+    NoKeyRing { store: String },
     #[error("the ledger cannot be read in full")]
     LedgerUnreadable {
         #[source]
@@ -76,6 +78,8 @@ pub enum Error {
     SourceNotReady,
     #[error("ledger entry {seq} expired while the snapshot was being taken, which may still hold its people")]
     ForgottenMeanwhile { seq: Seq },
+    #[error("{problem}")]
+    Residency { problem: String, hint: String },
     #[error("{0}")]
     Usage(String),
     #[error("write {path}: {cause}")]
@@ -125,10 +129,17 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::Usage,
-            Self::Refused(_) => ExitCode::Refused,
-            Self::Ledger { .. } | Self::StaleLedger { .. } | Self::LedgerUnreadable { .. } => {
-                ExitCode::Ledger
+            Self::Residency { .. }
+            | Self::Store(lethe_store::Error::Residency { .. })
+            | Self::LedgerUnreadable { cause: lethe_store::Error::Residency { .. } } => ExitCode::Residency,
+            Self::Store(lethe_store::Error::Unfit { .. } | lethe_store::Error::NoPutIfAbsent { .. }) => {
+                ExitCode::Refused
             }
+            Self::Refused(_) => ExitCode::Refused,
+            Self::Ledger { .. }
+            | Self::NoKeyRing { .. }
+            | Self::StaleLedger { .. }
+            | Self::LedgerUnreadable { .. } => ExitCode::Ledger,
             Self::Damaged { .. } | Self::Format { .. } | Self::Filter { .. } => ExitCode::Damaged,
             Self::Store(lethe_store::Error::NotFound { .. } | lethe_store::Error::WrongLength { .. }) => {
                 ExitCode::Damaged
@@ -148,7 +159,11 @@ impl Error {
             Self::Postgres(error) => return error.hint(),
             Self::Format { cause, .. } => return cause.hint(),
             Self::Keys { hint, .. } => return hint.clone(),
+            Self::Residency { hint, .. } => return Some(hint.clone()),
             Self::NoRepository { .. } => "create one with lethe init, or check --store",
+            Self::NoKeyRing { .. } => {
+                "it is where the ledger is: if that has a store of its own, ledger_url in lethe.toml must name it"
+            }
             Self::NotEmpty { .. } => "choose an empty bucket, prefix or directory; nothing was written",
             Self::Decrypt { .. } => "the identity must belong to one of the repository's recipients",
             Self::Ledger { .. } => {

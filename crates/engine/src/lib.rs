@@ -21,6 +21,7 @@ mod objects;
 pub mod progress;
 pub mod prune;
 pub mod repository;
+pub mod residency;
 pub mod restore;
 pub mod snapshot;
 pub mod verify;

@@ -82,30 +82,17 @@ pub async fn carry_out(
     for seq in going {
         let needed = snapshots.iter().any(|snapshot| needed_by(&headers, snapshot, seq));
         if let Some(name) = body(&headers, seq).filter(|_| !needed) {
-            delete_for_good(repository, &ObjectName::new(name)?).await?;
+            objects::delete_for_good(repository.ledger_store().as_ref(), &ObjectName::new(name)?).await?;
         }
     }
     Ok(())
 }
 
-/// Whether any version of an object is left.
+/// Whether any version of an object of the ledger is left.
 async fn is_there(repository: &Repository, name: &ObjectName) -> Result<bool, Error> {
-    match repository.store().versions(name.as_str()).await? {
+    match repository.ledger_store().versions(name.as_str()).await? {
         Some(versions) => Ok(!versions.is_empty()),
-        None => Ok(repository.store().head(name).await?.is_some()),
-    }
-}
-
-/// Where the store keeps history, a delete marker alone deletes nothing.
-async fn delete_for_good(repository: &Repository, name: &ObjectName) -> Result<(), Error> {
-    match repository.store().versions(name.as_str()).await? {
-        Some(versions) => {
-            for version in versions.iter().filter(|version| version.name == *name) {
-                repository.store().delete_version(name, &version.version).await?;
-            }
-            Ok(())
-        }
-        None => Ok(repository.store().delete(name).await?),
+        None => Ok(repository.ledger_store().head(name).await?.is_some()),
     }
 }
 

@@ -22,6 +22,8 @@ use crate::{Error, Identities, Keys, NamingKey, key_ring, ledger, objects};
 #[derive(Clone, Debug)]
 pub struct Repository {
     store: Arc<dyn ObjectStore>,
+    /// The same, unless the ledger has a place of its own.
+    ledger_store: Arc<dyn ObjectStore>,
     id: String,
     ring: KeyRing,
     /// The current data key.
@@ -44,28 +46,53 @@ impl Repository {
         naming_key: &NamingKey,
         now: Timestamp,
     ) -> Result<Self, Error> {
+        Self::create_with_ledger(store.clone(), store, recipients, naming_key, now).await
+    }
+
+    /// The same with the ledger in a store of its own, which must be empty and is the one that is probed.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_with_ledger(
+        store: Arc<dyn ObjectStore>,
+        ledger_store: Arc<dyn ObjectStore>,
+        recipients: Vec<Recipient>,
+        naming_key: &NamingKey,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         Self::refuse_if_not_empty(store.as_ref()).await?;
+        Self::refuse_if_not_empty(ledger_store.as_ref()).await?;
         let id = hex::encode(rand::random::<[u8; 16]>());
-        lethe_store::probe_put_if_absent(store.as_ref(), &id).await?;
-        ledger::write_genesis(store.as_ref(), &id, now).await?;
+        lethe_store::probe(ledger_store.as_ref(), &id).await?;
+        ledger::write_genesis(ledger_store.as_ref(), &id, now).await?;
         let ring = key_ring::first(&id, &recipients, naming_key, now)?;
         let name = layout::key_ring(ring.generation);
         let body = Bytes::from(ring.to_bytes(naming_key.as_bytes()).map_err(Error::format(&name))?);
-        objects::create(store.as_ref(), &name, body).await?;
+        objects::create(ledger_store.as_ref(), &name, body).await?;
         let document = Document { version: VERSION, id: id.clone(), created_at: now };
         let body = Bytes::from(document.to_json().map_err(Error::format(layout::REPOSITORY))?);
         objects::create(store.as_ref(), layout::REPOSITORY, body).await?;
         let recipients = vec![key_ring::current(&ring)?];
         let naming_key = Some(naming_key.clone());
-        Ok(Self { store, id, ring, recipients, identities: None, own: Vec::new(), naming_key })
+        Ok(Self { store, ledger_store, id, ring, recipients, identities: None, own: Vec::new(), naming_key })
     }
 
     /// Opens a repository with whatever keys there are.
     pub async fn open(store: Arc<dyn ObjectStore>, keys: &Keys) -> Result<Self, Error> {
+        Self::open_with_ledger(store.clone(), store, keys).await
+    }
+
+    /// The same with the ledger and the key ring in a store of their own. One that belongs to another repository is
+    /// refused.
+    pub async fn open_with_ledger(
+        store: Arc<dyn ObjectStore>,
+        ledger_store: Arc<dyn ObjectStore>,
+        keys: &Keys,
+    ) -> Result<Self, Error> {
         let bytes = objects::get_if_there(store.as_ref(), layout::REPOSITORY, 1 << 20).await?;
         let bytes = bytes.ok_or_else(|| Error::NoRepository { store: store.url() })?;
         let document = Document::from_json(&bytes).map_err(Error::format(layout::REPOSITORY))?;
-        let unchecked = key_ring::read_newest(store.as_ref(), &document.id).await?;
+        let unchecked = key_ring::read_newest(ledger_store.as_ref(), &document.id).await?;
         let naming_key = match (&keys.naming_key, &keys.identities) {
             (Some(key), _) => Some(key.clone()),
             (None, Some(identities)) => Some(NamingKey::open(&unchecked.ring().naming_key, identities)?),
@@ -83,7 +110,7 @@ impl Repository {
         let own = keys.identities.iter().flat_map(Identities::recipients);
         let own = own.map(|recipient| recipient.to_string()).collect();
         let recipients = vec![key_ring::current(&ring)?];
-        Ok(Self { store, id: document.id, ring, recipients, identities, own, naming_key })
+        Ok(Self { store, ledger_store, id: document.id, ring, recipients, identities, own, naming_key })
     }
 
     /// # Errors
@@ -99,6 +126,12 @@ impl Repository {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
+    }
+
+    /// Where the ledger is, and everything else that rests on an atomic put-if-absent.
+    #[must_use]
+    pub fn ledger_store(&self) -> &Arc<dyn ObjectStore> {
+        &self.ledger_store
     }
 
     #[must_use]

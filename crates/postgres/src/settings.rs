@@ -122,6 +122,16 @@ impl ConnectionSettings {
         self.config.get_dbname().or(self.config.get_user()).unwrap_or("postgres").to_owned()
     }
 
+    /// True for a Unix socket and for this machine's loopback. Where `hostaddr` is given, that is where the data goes.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match (self.config.get_hostaddrs().first(), self.config.get_hosts().first()) {
+            (Some(address), _) => address.is_loopback(),
+            (None, Some(Host::Tcp(name))) => is_loopback(name),
+            (None, Some(Host::Unix(_)) | None) => true,
+        }
+    }
+
     pub(crate) fn config(&self) -> &Config {
         &self.config
     }

@@ -8,12 +8,18 @@
 //! - [`row_filter`]: a chunk and its table's rules in, the surviving rows out.
 //! - [`anonymise`]: what the rows of people who are anonymised become.
 //! - [`ledger`]: what all entries together say about one snapshot, and when an entry has done its work.
+//! - [`residency`]: where data may be.
+//! - [`bucket_policy`]: whether Amazon itself guards the ledger's entries.
+//! - [`store_fitness`]: which settings of a bucket would break a promise.
 //! - [`objection`]: everything that speaks against a restore, with the way out.
 
 pub mod anonymise;
+pub mod bucket_policy;
 mod check_expression;
 pub mod closure;
 pub mod key;
 pub mod ledger;
 pub mod objection;
+pub mod residency;
 pub mod row_filter;
+pub mod store_fitness;

@@ -20,7 +20,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
 use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
-use crate::{Error, ObjectName, Operation, pages};
+use crate::{Address, BucketFacts, Error, ObjectName, Operation, pages};
 
 const TEMPORARY: &str = ".lethe-tmp";
 const PIECE: usize = 256 * 1024;
@@ -179,6 +179,14 @@ impl DirectoryStore {
 impl ObjectStore for DirectoryStore {
     fn url(&self) -> String {
         self.url.to_string()
+    }
+
+    fn address(&self) -> Address {
+        Address::Directory(self.root.to_path_buf())
+    }
+
+    async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
+        Ok(None)
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {

@@ -106,6 +106,14 @@ pub enum Error {
     },
     #[error("{store} lets more than one writer create the same object: {finding}")]
     NoPutIfAbsent { store: String, finding: String },
+    /// The data may not be there.
+    #[error("{store} may not be used: {problem}")]
+    Residency { store: String, problem: String, hint: String },
+    /// Its settings would break a promise.
+    #[error("{store} cannot be used: {problem}")]
+    Unfit { store: String, problem: String, hint: String },
+    #[error("{store}: there is no bucket {bucket}")]
+    NoBucket { store: String, bucket: String },
     #[error("{name:?} cannot be an object's name: {problem}")]
     InvalidName { name: String, problem: &'static str },
     #[error("{url:?} is not a store: {problem}")]
@@ -148,7 +156,13 @@ impl Error {
             }),
             Self::NoPutIfAbsent { .. } => {
                 "the ledger cannot live here: on Ceph and Hetzner use a bucket that was never \
-                 versioned; some servers ignore If-None-Match altogether"
+                 versioned (ledger_url in lethe.toml names one for the ledger alone); some servers \
+                 ignore If-None-Match altogether"
+                    .to_owned()
+            }
+            Self::Residency { hint, .. } | Self::Unfit { hint, .. } => hint.clone(),
+            Self::NoBucket { .. } => {
+                "create it, or check its name, the endpoint and the region under [s3] in lethe.toml"
                     .to_owned()
             }
             Self::InvalidUrl { .. } => "a store is s3://bucket/prefix or file:///directory".to_owned(),
@@ -184,6 +198,7 @@ pub enum Operation {
     Head,
     List,
     Delete,
+    Look,
 }
 
 impl fmt::Display for Operation {
@@ -195,6 +210,7 @@ impl fmt::Display for Operation {
             Self::Head => "look for",
             Self::List => "list",
             Self::Delete => "delete",
+            Self::Look => "look at",
         })
     }
 }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 
-use crate::{Error, ObjectName};
+use crate::{Address, BucketFacts, Error, ObjectName};
 
 /// A place for objects.
 ///
@@ -26,6 +26,12 @@ use crate::{Error, ObjectName};
 pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// The store's URL, for messages.
     fn url(&self) -> String;
+
+    /// Where requests go; asks nobody.
+    fn address(&self) -> Address;
+
+    /// What the store says about itself, without touching an object; none if it has nothing to say.
+    async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error>;
 
     /// Writes an object, replacing what is there.
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error>;

@@ -24,15 +24,16 @@ pub(crate) async fn run(common: &Common, args: Init, output: &Output) -> Result<
                 .hint("a repository's keys are never overwritten; choose another --directory"));
         }
     }
-    let settings = Settings::load(common)?;
+    let settings = Settings::load(common)?.with_typed(args.residency, args.ledger_url);
     let url = settings.store_url()?.to_owned();
-    let store = settings.open_store().await?;
+    let stores = settings.open_stores().await?;
     let own = args.recipient.is_empty().then(Identities::generate);
     let recipients = match &own {
         Some(identities) => identities.recipients(),
         None => crate::settings::recipients(&args.recipient)?,
     };
-    Repository::refuse_if_not_empty(store.as_ref()).await?;
+    Repository::refuse_if_not_empty(stores.data.as_ref()).await?;
+    Repository::refuse_if_not_empty(stores.ledger.as_ref()).await?;
 
     let now = Timestamp::now();
     std::fs::create_dir_all(&args.directory)
@@ -42,10 +43,14 @@ pub(crate) async fn run(common: &Common, args: Init, output: &Output) -> Result<
         write_secret(&args.directory.join(IDENTITY), &identities.to_text(now))?;
     }
     write_secret(&args.directory.join(NAMING_KEY), &naming_key.to_text())?;
-    write_secret(&args.directory.join(SETTINGS), &settings_text(&url, own.is_some()))?;
-    let repository = Repository::create(store, recipients, &naming_key, now).await?;
+    write_secret(&args.directory.join(SETTINGS), &settings_text(&settings, own.is_some())?)?;
+    let repository =
+        Repository::create_with_ledger(stores.data, stores.ledger, recipients, &naming_key, now).await?;
 
     output.say(format!("created a repository in {url}"));
+    if let Some(ledger) = settings.ledger_url() {
+        output.say(format!("  with its ledger in {ledger}"));
+    }
     if own.is_some() {
         say_file(output, &args.directory, IDENTITY, "opens every backup; keep a copy in your key store");
     }
@@ -63,7 +68,7 @@ fn say_file(output: &Output, directory: &Path, name: &str, what: &str) {
     output.say(format!("  {:<28} {what}", directory.join(name).display()));
 }
 
-fn settings_text(url: &str, with_identity: bool) -> String {
+fn settings_text(settings: &Settings, with_identity: bool) -> Result<String, Failure> {
     let identity = if with_identity {
         format!(
             "identity_file = \"{IDENTITY}\"            # or identity_command = \"…\"; not needed where only snapshots are taken\n"
@@ -71,9 +76,16 @@ fn settings_text(url: &str, with_identity: bool) -> String {
     } else {
         "# identity_file = \"…\"                  # needed to restore, and to verify the ledger\n".to_owned()
     };
-    let url = toml::Value::String(url.to_owned());
-    format!(
-        "store = {url}\n{identity}naming_key_file = \"{NAMING_KEY}\"\n\n\
+    let quoted = |url: &str| toml::Value::String(url.to_owned());
+    let mut url = format!("store = {}\n", quoted(settings.store_url()?));
+    if let Some(ledger) = settings.ledger_url() {
+        url.push_str(&format!("ledger_url = {}\n", quoted(ledger)));
+    }
+    let places = settings.places_text()?;
+    Ok(format!(
+        "{url}{identity}naming_key_file = \"{NAMING_KEY}\"\n\n\
+         # Where servers are that are not on this machine: a restore goes to no other.\n\
+         # [[target]]\n# host = \"db.example.eu\"\n# residency = \"eu-central-1\"\n# label = \"production\"         # or staging, or drill\n\n\
          # [snapshot]\n# from = \"postgres://user@host/database\"\n\n\
          # A kind of person that can be erased, and the key that names one (the primary key, if none is named).\n\
          # [subject.user]\n# table = \"public.users\"\n# key = [\"id\"]\n\n\
@@ -82,7 +94,6 @@ fn settings_text(url: &str, with_identity: bool) -> String {
          # [inactive]\n# subject = \"user\"\n# column = \"last_seen_at\"\n# after = \"2 years\"\n\n\
          # [ledger]\n# max_age = \"1 hour\"           # a restore refuses an older ledger; needs heartbeats\n\n\
          # [capture]\n# heartbeat = \"10 minutes\"\n# max_lag = \"15 minutes\"\n\n\
-         # [s3]\n# region = \"eu-central-1\"\n# endpoint = \"https://fsn1.your-objectstorage.com\"\n# path_style = true\n\
-         # checksums = \"when_required\"\n"
-    )
+         {places}"
+    ))
 }

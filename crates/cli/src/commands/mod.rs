@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod doctor;
 mod init;
 mod keys;
 mod prune;
@@ -28,6 +29,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Restore(args) => restore::run(&settings, args, output).await,
         Command::Verify(args) => verify::run(&settings, args, output).await,
         Command::Keys(command) => keys::run(&settings, command, output).await,
+        Command::Doctor => doctor::run(&settings, output).await,
         Command::Prune(args) => prune::run(&settings, args, output).await,
     }
 }

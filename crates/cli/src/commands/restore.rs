@@ -33,6 +33,7 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
         request: args.request,
         acknowledged: args.acknowledge.iter().map(|Acknowledged::CaptureLag| Code::CaptureLag).collect(),
     };
+    settings.residency()?.check_target(&target)?;
     let repository = settings.open_repository().await?;
     let last_seen = settings.last_seen(&repository);
     let progress = Progress::default();

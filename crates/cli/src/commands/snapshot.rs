@@ -16,6 +16,9 @@ pub(crate) async fn run(settings: &Settings, args: Snapshot, output: &Output) ->
         level: settings.level()?,
         pg_bin: settings.pg_bin(),
     };
+    if let Some(doubt) = settings.residency()?.doubt_source(&source) {
+        settings.warn(doubt);
+    }
     let repository = settings.open_repository().await?;
     let progress = Progress::default();
     let stats =

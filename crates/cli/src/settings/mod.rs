@@ -1,10 +1,10 @@
 //! What was typed means this: flags over `LETHE_*` variables over `lethe.toml`.
 
 mod anonymise;
+mod residency;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use lethe_engine::ledger::LastSeen;
@@ -13,13 +13,14 @@ use lethe_format::catalog::QualifiedName;
 use lethe_format::ledger::SubjectRef;
 use lethe_format::sql::parse_table_ref;
 use lethe_postgres::ConnectionSettings;
-use lethe_store::{Checksums, ObjectStore, S3Settings};
+use lethe_store::{Checksums, S3Settings};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::args::Common;
 use crate::failure::Failure;
 use anonymise::{AnonymiseSection, InactiveSection};
+use residency::{ResidencySection, TargetSection};
 
 const DEFAULT_FILE: &str = "lethe.toml";
 
@@ -48,6 +49,12 @@ struct File {
     #[serde(default)]
     anonymise: Vec<AnonymiseSection>,
     inactive: Option<InactiveSection>,
+    /// A store for the ledger alone.
+    ledger_url: Option<String>,
+    #[serde(default)]
+    residency: ResidencySection,
+    #[serde(default)]
+    target: Vec<TargetSection>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -105,6 +112,10 @@ pub(crate) struct Settings {
     file: File,
     folder: PathBuf,
     store: Option<String>,
+    quiet: bool,
+    /// As typed for `lethe init`.
+    profile: Option<String>,
+    ledger_url: Option<String>,
 }
 
 impl Settings {
@@ -118,7 +129,19 @@ impl Settings {
             Err(cause) => return Err(Failure::usage(format!("{} cannot be read: {cause}", path.display()))),
         };
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        Ok(Self { file, folder, store: common.store.clone() })
+        Ok(Self {
+            file,
+            folder,
+            store: common.store.clone(),
+            quiet: common.quiet,
+            profile: None,
+            ledger_url: None,
+        })
+    }
+
+    /// With what was typed for `lethe init`, which writes it down.
+    pub(crate) fn with_typed(self, profile: Option<String>, ledger_url: Option<String>) -> Self {
+        Self { profile, ledger_url, ..self }
     }
 
     pub(crate) fn store_url(&self) -> Result<&str, Failure> {
@@ -128,26 +151,27 @@ impl Settings {
         })
     }
 
-    pub(crate) async fn open_store(&self) -> Result<Arc<dyn ObjectStore>, Failure> {
+    fn s3(&self) -> S3Settings {
         let s3 = &self.file.s3;
-        let settings = S3Settings {
+        S3Settings {
             region: s3.region.clone().or_else(|| variable("LETHE_S3_REGION")),
             endpoint: s3.endpoint.clone().or_else(|| variable("LETHE_S3_ENDPOINT")),
             path_style: s3.path_style
                 || variable("LETHE_S3_PATH_STYLE").is_some_and(|value| value == "true" || value == "1"),
             checksums: match s3.checksums {
                 Some(ChecksumSetting::WhenRequired) => Checksums::WhenRequired,
-                Some(ChecksumSetting::WhenSupported) | None => Checksums::WhenSupported,
+                Some(ChecksumSetting::WhenSupported) => Checksums::WhenSupported,
+                None => Checksums::ByEndpoint,
             },
-            credentials: None,
-        };
-        Ok(lethe_store::open(self.store_url()?, &settings).await?)
+            ..S3Settings::default()
+        }
     }
 
     /// The repository with whatever keys are configured.
     pub(crate) async fn open_repository(&self) -> Result<Repository, Failure> {
         let keys = Keys { identities: self.identities()?, naming_key: self.naming_key()? };
-        Ok(Repository::open(self.open_store().await?, &keys).await?)
+        let stores = self.open_stores().await?;
+        Ok(Repository::open_with_ledger(stores.data, stores.ledger, &keys).await?)
     }
 
     /// Where this host remembers the newest head that it has seen of a repository's ledger.

@@ -13,6 +13,8 @@ mod kill;
 mod ledger;
 /// Bad input: what is said, the exit code, and that nothing was written.
 mod refusals;
+/// Stores and servers that are where data may not be.
+mod residency;
 /// Keys and passwords.
 mod secrets;
 /// A folder with settings, a store and a server.

@@ -103,7 +103,7 @@ impl PlannedChange {
     /// If somebody else has changed the ring meanwhile; then nothing was written. If an older ring cannot be removed: the
     /// new one counts, and the next change tries again.
     pub async fn carry_out(&self, repository: &Repository) -> Result<(), Error> {
-        let store = repository.store().as_ref();
+        let store = repository.ledger_store().as_ref();
         let name = layout::key_ring(self.generation);
         let bytes = self.ring.to_bytes(repository.naming_key()?.as_bytes()).map_err(Error::format(&name))?;
         objects::create(store, &name, Bytes::from(bytes)).await.map_err(|error| match error {
@@ -159,7 +159,7 @@ pub async fn report(repository: &Repository) -> Result<KeysReport, Error> {
             None => older_snapshots.push(id),
         }
     }
-    let generations = generations(repository.store().as_ref()).await?;
+    let generations = generations(repository.ledger_store().as_ref()).await?;
     let left_over: Vec<u64> =
         generations.into_iter().filter(|generation| *generation < ring.generation).collect();
     let mut warnings = warnings(repository, &ring.recipients);

@@ -37,8 +37,7 @@ pub(crate) async fn read_newest(store: &dyn ObjectStore, repository: &str) -> Re
     // A change removes the generation before it: whoever listed that one looks again.
     for _ in 0..3 {
         let generations = generations(store).await?;
-        let newest =
-            generations.last().ok_or_else(|| Error::damaged(layout::KEYS, "there is no key ring in it"))?;
+        let newest = generations.last().ok_or_else(|| Error::NoKeyRing { store: store.url() })?;
         let name = layout::key_ring(*newest);
         let Some(bytes) = objects::get_if_there(store, &name, LIMIT).await? else { continue };
         let unchecked = KeyRing::read(&bytes).map_err(Error::format(&name))?;

@@ -72,7 +72,7 @@ pub async fn append(
     expected_head: Option<Head>,
     now: Timestamp,
 ) -> Result<Option<Head>, Error> {
-    let store = repository.store().as_ref();
+    let store = repository.ledger_store().as_ref();
     let sealed = match &entry.keys {
         Some(keys) => Some(seal_body(repository, keys).await?),
         None => None,

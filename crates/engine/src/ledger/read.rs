@@ -91,12 +91,12 @@ async fn listed_chain(store: &dyn ObjectStore, repository: Option<&str>) -> Resu
 
 /// The head of the chain of headers; no decryption key is needed.
 pub async fn head(repository: &Repository) -> Result<Head, Error> {
-    Ok(header_chain(repository.store().as_ref(), Some(repository.id())).await?.head())
+    Ok(header_chain(repository.ledger_store().as_ref(), Some(repository.id())).await?.head())
 }
 
 /// All headers, verified as a chain; no decryption key is needed.
 pub async fn headers(repository: &Repository) -> Result<Vec<Header>, Error> {
-    Ok(header_chain(repository.store().as_ref(), Some(repository.id())).await?.headers)
+    Ok(header_chain(repository.ledger_store().as_ref(), Some(repository.id())).await?.headers)
 }
 
 /// A ledger of which everything was read and verified. There is no other way to get tombstones.
@@ -119,7 +119,7 @@ pub async fn read_verified(repository: &Repository) -> Result<VerifiedLedger, Er
 }
 
 async fn read_all(repository: &Repository) -> Result<VerifiedLedger, Error> {
-    let store = repository.store().as_ref();
+    let store = repository.ledger_store().as_ref();
     let (chain, listing) = listed_chain(store, Some(repository.id())).await?;
     let (expired, listed) = (&expired(&chain.headers), &listing);
     let entries: Vec<Entry> = futures_util::stream::iter(chain.headers)
@@ -157,7 +157,7 @@ async fn body(
     let problem = |text: &str| Error::ledger(seq, format!("entry {seq}: {text}"));
     let reference = header.body.ok_or_else(|| problem("it has no body"))?;
     let name = layout::ledger_body(seq, &reference.id);
-    let sealed = listing.get(repository.store().as_ref(), &name, objects::DOCUMENT_LIMIT).await?;
+    let sealed = listing.get(repository.ledger_store().as_ref(), &name, objects::DOCUMENT_LIMIT).await?;
     let sealed = match sealed {
         Some(sealed) => sealed,
         None if expired => return Ok(None),

@@ -26,7 +26,7 @@ use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 
 use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
-use crate::{Error, ObjectName, Operation, pages};
+use crate::{Address, BucketFacts, Error, ObjectName, Operation, pages};
 use attempts::Attempts;
 pub use policy::RetryPolicy;
 use resume::Origin;
@@ -92,6 +92,15 @@ impl ResilientStore {
 impl ObjectStore for ResilientStore {
     fn url(&self) -> String {
         self.inner.url()
+    }
+
+    fn address(&self) -> Address {
+        self.inner.address()
+    }
+
+    async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
+        let task = Task::new(Operation::Look, "the bucket");
+        self.whole(task, self.policy.idle_timeout, || self.inner.bucket_facts()).await
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {

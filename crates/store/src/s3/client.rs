@@ -12,23 +12,32 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_http_client::tls;
 
+use super::endpoint::{self, Pin};
 use super::settings::{Checksums, S3Settings, check_endpoint};
-use crate::Error;
+use crate::{Address, Error};
 
 /// A client whose credentials can be asked for anew.
 #[derive(Clone, Debug)]
 pub(super) struct Renewable(Arc<RwLock<Client>>);
 
 impl Renewable {
+    /// A client for one bucket, and where it sends its requests. It sends none yet, and knows of no proxy.
+    ///
     /// # Errors
-    /// [`Error::InvalidUrl`] for an endpoint that would send data in the clear.
-    pub(super) async fn connect(settings: &S3Settings) -> Result<Self, Error> {
+    /// [`Error::InvalidUrl`] for an endpoint that would send data in the clear; if no region or endpoint is known.
+    pub(super) async fn connect(
+        url: &str,
+        bucket: &str,
+        settings: &S3Settings,
+    ) -> Result<(Self, Address), Error> {
         if let Some(endpoint) = &settings.endpoint {
             check_endpoint(endpoint)?;
         }
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-            .build_https();
+        let http = settings.http.clone().unwrap_or_else(|| {
+            aws_smithy_http_client::Builder::new()
+                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+                .build_https()
+        });
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
         if let Some(region) = &settings.region {
             loader = loader.region(Region::new(region.clone()));
@@ -40,29 +49,28 @@ impl Renewable {
             loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "settings"));
         }
         let shared = loader.load().await;
-        // An endpoint may also come from AWS_ENDPOINT_URL or a profile: the same rule holds for it.
-        if let Some(endpoint) = shared.endpoint_url() {
-            check_endpoint(endpoint)?;
-        }
-        let (request, response) = match settings.checksums {
-            Checksums::WhenSupported => {
-                (RequestChecksumCalculation::WhenSupported, ResponseChecksumValidation::WhenSupported)
-            }
-            Checksums::WhenRequired => {
-                (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired)
-            }
-        };
+        let pin = Pin::default();
         let config = aws_sdk_s3::config::Builder::from(&shared)
             .force_path_style(settings.path_style)
-            .request_checksum_calculation(request)
-            .response_checksum_validation(response)
+            .accelerate(false)
+            .interceptor(pin.clone())
             .retry_config(RetryConfig::disabled())
             // Downloads have the idle timeout of the retry policy, which knows how to go on where one stopped.
             .stalled_stream_protection(
                 StalledStreamProtectionConfig::enabled().download_enabled(false).build(),
             )
             .build();
-        Ok(Self::new(config))
+        let client = Client::from_conf(config);
+        let address = endpoint::resolve(&client, &pin, url, bucket).await?;
+        let (request, response) = match settings.checksums.at(&address) {
+            Checksums::WhenRequired => {
+                (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired)
+            }
+            _ => (RequestChecksumCalculation::WhenSupported, ResponseChecksumValidation::WhenSupported),
+        };
+        let config = client.config().to_builder();
+        let config = config.request_checksum_calculation(request).response_checksum_validation(response);
+        Ok((Self::new(config.build()), address))
     }
 
     fn new(config: aws_sdk_s3::Config) -> Self {

@@ -97,7 +97,7 @@ where
 }
 
 /// The service's code and message, or the chain of causes; never the request.
-fn describe<E>(error: SdkError<E>) -> Box<dyn std::error::Error + Send + Sync>
+pub(super) fn describe<E>(error: SdkError<E>) -> Box<dyn std::error::Error + Send + Sync>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {

@@ -1,6 +1,8 @@
 //! Amazon S3 and everything that speaks its protocol. Each call is one request: what fails is not sent again here.
 
 mod client;
+mod endpoint;
+mod facts;
 mod failure;
 mod history;
 mod read;
@@ -17,7 +19,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
-use crate::{Error, ObjectName, Operation, pages};
+use crate::{Address, BucketFacts, Error, ObjectName, Operation, pages};
 use client::Renewable;
 use failure::status;
 pub use settings::{Checksums, S3Settings};
@@ -25,6 +27,7 @@ pub use settings::{Checksums, S3Settings};
 #[derive(Clone, Debug)]
 pub struct S3Store {
     client: Renewable,
+    address: Address,
     bucket: String,
     /// Empty, or ending in a slash.
     prefix: String,
@@ -39,9 +42,9 @@ impl S3Store {
     pub async fn connect(bucket: &str, prefix: &str, settings: &S3Settings) -> Result<Self, Error> {
         let url =
             if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
-        let client = Renewable::connect(settings).await?;
+        let (client, address) = Renewable::connect(&url, bucket, settings).await?;
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { client, bucket: bucket.to_owned(), prefix, url: url.into() })
+        Ok(Self { client, address, bucket: bucket.to_owned(), prefix, url: url.into() })
     }
 
     fn key(&self, name: &ObjectName) -> String {
@@ -80,6 +83,14 @@ impl S3Store {
 impl ObjectStore for S3Store {
     fn url(&self) -> String {
         self.url.to_string()
+    }
+
+    fn address(&self) -> Address {
+        self.address.clone()
+    }
+
+    async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
+        self.facts().await.map(Some)
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {

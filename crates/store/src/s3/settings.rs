@@ -1,4 +1,6 @@
-use crate::Error;
+use aws_sdk_s3::config::SharedHttpClient;
+
+use crate::{Address, Error};
 
 /// How to reach S3. What is not set comes from the SDK's own chain: environment, profile, instance metadata.
 #[derive(Clone, Default)]
@@ -11,6 +13,8 @@ pub struct S3Settings {
     pub checksums: Checksums,
     /// Access key and secret key, instead of those of the chain. Meant for tests: production uses the chain.
     pub credentials: Option<(String, String)>,
+    /// Instead of the one that speaks TLS with the system's roots. Meant for tests, which pretend to be other hosts.
+    pub http: Option<SharedHttpClient>,
 }
 
 /// `Debug` shows no credentials.
@@ -23,10 +27,24 @@ impl std::fmt::Debug for S3Settings {
 /// When the SDK adds its own checksums to requests and checks those of answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Checksums {
+    /// As the server needs it: `WhenRequired` for Hetzner's, which refuses the newer ones, else `WhenSupported`.
     #[default]
+    ByEndpoint,
     WhenSupported,
     /// For servers that do not know the newer checksums.
     WhenRequired,
+}
+
+impl Checksums {
+    pub(super) fn at(self, address: &Address) -> Self {
+        match (self, address) {
+            (Self::ByEndpoint, Address::S3 { host, .. }) if host.ends_with(".your-objectstorage.com") => {
+                Self::WhenRequired
+            }
+            (Self::ByEndpoint, _) => Self::WhenSupported,
+            (chosen, _) => chosen,
+        }
+    }
 }
 
 /// Data leaves this machine over TLS only.

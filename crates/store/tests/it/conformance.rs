@@ -20,7 +20,7 @@ async fn names(store: &dyn ObjectStore, prefix: &str) -> Vec<String> {
     infos.into_iter().map(|info| info.name.to_string()).collect()
 }
 
-async fn all(store: &dyn ObjectStore) {
+pub(crate) async fn all(store: &dyn ObjectStore) {
     whole_objects(store).await;
     put_if_absent(store).await;
     racing_writers(store).await;

@@ -7,9 +7,13 @@ mod conformance;
 mod directory;
 /// Stores on a bad day, and what the wrapper that retries makes of it.
 mod faults;
+/// Stores that are where they may not be.
+mod guarded;
 /// URLs that are no stores.
 mod open;
 /// Stores whose put-if-absent is none.
 mod probe;
+/// A real server, by `make test-s3`.
+mod real_s3;
 /// The S3 stores that the other modules test with.
 mod s3;

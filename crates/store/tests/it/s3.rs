@@ -18,6 +18,7 @@ pub(crate) async fn connect(server: &S3Server, checksums: Checksums) -> S3Store 
         path_style: true,
         checksums,
         credentials: Some((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())),
+        ..S3Settings::default()
     };
     S3Store::connect(BUCKET, "some/prefix", &settings).await.expect("connect")
 }

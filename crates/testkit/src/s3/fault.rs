@@ -35,6 +35,8 @@ pub enum Fault {
     LostAnswer,
     /// The request is carried out, and the answer is `500 InternalError`.
     WrongAnswer,
+    /// A listing of before anything was written.
+    Stale,
     /// The request is carried out after this time.
     Slow(Duration),
 }

@@ -10,10 +10,10 @@ use hyper::service::Service;
 use hyper::{Method, Request, Response};
 use s3s::service::S3Service;
 
-use super::State;
 use super::connection::Reset;
 use super::fault::Fault;
 use super::faulty_body::FaultyBody;
+use super::{Misbehaviour, State, hetzner};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -22,11 +22,21 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Seen {
     /// Its name in the API, `GetObject`.
     pub operation: &'static str,
+    pub bucket: String,
     pub range: Option<String>,
     pub if_match: Option<String>,
     pub fault: Option<Fault>,
     /// Requests that were being served, this one included.
     pub at_once: usize,
+}
+
+impl Seen {
+    /// True if it was about objects or their names, not about a bucket's settings.
+    #[must_use]
+    pub fn is_about_objects(&self) -> bool {
+        self.operation.ends_with("Object")
+            || matches!(self.operation, "ListObjectsV2" | "ListObjectVersions" | "Other")
+    }
 }
 
 /// The service of one connection.
@@ -53,13 +63,36 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 impl Front {
     fn arrived(&self, request: &Request<Incoming>) -> (Option<Fault>, InFlight) {
         let operation = operation(request);
+        let bucket = bucket_of(request).to_owned();
         let header = |name| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
         let mut state = lock(&self.state);
         state.in_flight += 1;
         let fault = state.faults.next(operation);
         let at_once = state.in_flight;
-        state.seen.push(Seen { operation, range: header(RANGE), if_match: header(IF_MATCH), fault, at_once });
+        state.seen.push(Seen {
+            operation,
+            bucket,
+            range: header(RANGE),
+            if_match: header(IF_MATCH),
+            fault,
+            at_once,
+        });
         (fault, InFlight(self.state.clone()))
+    }
+
+    /// An answer that the service has no part in.
+    fn canned(&self, request: &Request<Incoming>) -> Option<Canned> {
+        let state = lock(&self.state);
+        let hetzner = state.misbehaviours.contains(&Misbehaviour::HetznerRefusals);
+        let refusal = if hetzner { hetzner::refusal(request) } else { None };
+        if let Some((status, code)) = refusal {
+            return Some(Canned::error(status, code));
+        }
+        let bucket = bucket_of(request);
+        let settings = state.settings.get(bucket).cloned().unwrap_or_default();
+        let is_there = state.buckets.contains_key(bucket);
+        let tells_region = !state.misbehaviours.contains(&Misbehaviour::NoRegionHeader);
+        if is_there { settings.answer(operation(request), tells_region) } else { None }
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Response<FaultyBody>, BoxError> {
@@ -68,6 +101,15 @@ impl Front {
             // A client that is still sending would see a reset instead of the answer.
             drain(request.into_body()).await;
             return refused(refusal, self.reset, in_flight);
+        }
+        if fault == Some(Fault::Stale) {
+            let empty =
+                Canned::ok("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>".into());
+            return empty.into_response(self.reset, in_flight);
+        }
+        if let Some(answer) = self.canned(&request) {
+            drain(request.into_body()).await;
+            return answer.into_response(self.reset, in_flight);
         }
         if let Some(Fault::Slow(time)) = fault {
             tokio::time::sleep(time).await;
@@ -97,20 +139,32 @@ impl Service<Request<Incoming>> for Front {
     }
 }
 
+fn bucket_of(request: &Request<Incoming>) -> &str {
+    request.uri().path().trim_start_matches('/').split('/').next().unwrap_or("")
+}
+
 /// The operation's name in the API, from a path-style request.
 fn operation(request: &Request<Incoming>) -> &'static str {
     let path = request.uri().path().trim_start_matches('/');
     let of_object = path.split_once('/').is_some_and(|(_, key)| !key.is_empty());
-    let query = request.uri().query().unwrap_or("");
+    let asks = |name: &str| {
+        let query = request.uri().query().unwrap_or("");
+        query.split('&').any(|part| part.split('=').next() == Some(name))
+    };
     match (request.method(), of_object) {
         (&Method::GET, true) => "GetObject",
         (&Method::PUT, true) => "PutObject",
         (&Method::HEAD, true) => "HeadObject",
         (&Method::DELETE, true) => "DeleteObject",
-        (&Method::GET, false) if query.contains("list-type=2") => "ListObjectsV2",
-        (&Method::GET, false) if query.split('&').any(|part| part == "versions" || part == "versions=") => {
-            "ListObjectVersions"
-        }
+        (&Method::HEAD, false) => "HeadBucket",
+        (&Method::GET, false) if asks("list-type") => "ListObjectsV2",
+        (&Method::GET, false) if asks("versions") => "ListObjectVersions",
+        (&Method::GET, false) if asks("location") => "GetBucketLocation",
+        (&Method::GET, false) if asks("replication") => "GetBucketReplication",
+        (&Method::GET, false) if asks("encryption") => "GetBucketEncryption",
+        (&Method::GET, false) if asks("versioning") => "GetBucketVersioning",
+        (&Method::GET, false) if asks("object-lock") => "GetObjectLockConfiguration",
+        (&Method::GET, false) if asks("policy") => "GetBucketPolicy",
         _ => "Other",
     }
 }
@@ -119,15 +173,46 @@ async fn drain(mut body: Incoming) {
     while let Some(Ok(_)) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {}
 }
 
-/// S3's form of an error.
+/// An answer that is given as it stands.
+pub(super) struct Canned {
+    pub(super) status: u16,
+    /// For the header `x-amz-bucket-region`.
+    pub(super) region: Option<String>,
+    pub(super) xml: String,
+}
+
+impl Canned {
+    /// S3's form of an error.
+    pub(super) fn error(status: u16, code: &str) -> Self {
+        let xml = format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>");
+        Self { status, region: None, xml }
+    }
+
+    pub(super) fn ok(xml: String) -> Self {
+        Self { status: 200, region: None, xml }
+    }
+
+    fn into_response(self, reset: Reset, in_flight: InFlight) -> Result<Response<FaultyBody>, BoxError> {
+        // A bucket's policy is JSON.
+        let xml = if !self.xml.starts_with('<') {
+            self.xml
+        } else {
+            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", self.xml)
+        };
+        let body = FaultyBody::new(s3s::Body::from(xml), None, reset, in_flight);
+        let mut response = Response::builder().status(self.status).header(CONTENT_TYPE, "application/xml");
+        if let Some(region) = &self.region {
+            response = response.header("x-amz-bucket-region", region);
+        }
+        Ok(response.body(body)?)
+    }
+}
+
 fn refused(
     (status, code, message): (u16, &str, &str),
     reset: Reset,
     in_flight: InFlight,
 ) -> Result<Response<FaultyBody>, BoxError> {
-    let xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    );
-    let body = FaultyBody::new(s3s::Body::from(xml), None, reset, in_flight);
-    Ok(Response::builder().status(status).header(CONTENT_TYPE, "application/xml").body(body)?)
+    let xml = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    Canned { status, region: None, xml }.into_response(reset, in_flight)
 }

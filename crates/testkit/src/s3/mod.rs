@@ -1,15 +1,20 @@
 //! A real HTTP S3 server inside the test process, in memory, with truly atomic conditional writes and versioning.
 //!
 //! Ready-made small servers let several racing writers win or keep objects whose checksum was wrong, so the tests have
-//! this one. What real stores get wrong is available under its name: [`Misbehaviour`] for what they always do,
-//! [`Fault`] for what happens to some [`Requests`].
+//! this one. What real stores get wrong is available under its name: [`Misbehaviour`] for what they always do, [`Kind`]
+//! for all that one product does, [`BucketSettings`] for what a bucket says of itself, [`Fault`] for what happens to
+//! some [`Requests`].
 
 mod bucket;
 mod connection;
 mod fault;
 mod faulty_body;
 mod front;
+mod hetzner;
+mod kind;
+mod pretend;
 mod service;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -31,6 +36,9 @@ use service::Service;
 
 pub use fault::{Fault, Requests};
 pub use front::Seen;
+pub use kind::Kind;
+pub use pretend::Pretend;
+pub use settings::{BucketSettings, Replication};
 
 /// What real stores get wrong, by who does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -43,14 +51,23 @@ pub enum Misbehaviour {
     NoRegionHeader,
     /// An object is stored though its checksum does not hold.
     AcceptsWrongChecksums,
+    /// An object is refused because its checksum does not hold, and stored all the same.
+    KeepsObjectsOfWrongChecksums,
     /// `If-Match` is ignored on GET.
     IgnoresIfMatchOnGet,
+    /// `If-Match` is ignored on DELETE.
+    IgnoresConditionsOnDelete,
+    /// A conditional PUT looks first and writes later: of writers that race several win.
+    LooksBeforeItWrites,
+    /// What Hetzner's documentation lists as not supported is refused.
+    HetznerRefusals,
 }
 
 /// The state that the server and the test share.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) buckets: std::collections::BTreeMap<String, Bucket>,
+    pub(crate) settings: std::collections::BTreeMap<String, BucketSettings>,
     pub(crate) misbehaviours: BTreeSet<Misbehaviour>,
     /// Names of the operations that were called, in order.
     pub(crate) calls: Vec<&'static str>,
@@ -115,6 +132,22 @@ impl S3Server {
 
     pub fn misbehave(&self, how: Misbehaviour) {
         self.state().misbehaviours.insert(how);
+    }
+
+    /// From now on it does what this product does.
+    pub fn behave_like(&self, kind: Kind) {
+        self.state().misbehaviours = kind.misbehaviours().iter().copied().collect();
+    }
+
+    /// Changes what a bucket says of itself.
+    pub fn configure(&self, bucket: &str, change: impl FnOnce(&mut BucketSettings)) {
+        change(self.state().settings.entry(bucket.to_owned()).or_default());
+    }
+
+    /// A client for the SDK that sends every request here, whatever host it was for.
+    #[must_use]
+    pub fn pretend(&self) -> Pretend {
+        Pretend::new(self.address)
     }
 
     /// Lets something go wrong with requests that arrive from now on.

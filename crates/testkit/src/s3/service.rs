@@ -33,6 +33,27 @@ impl Service {
         state.calls.push(call);
         state
     }
+
+    fn has(&self, misbehaviour: Misbehaviour) -> bool {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.misbehaviours.contains(&misbehaviour)
+    }
+
+    /// What other writers have done in the meantime is overwritten.
+    async fn write_later(
+        &self,
+        input: &PutObjectInput,
+        body: Bytes,
+        is_free: bool,
+    ) -> S3Result<S3Response<PutObjectOutput>> {
+        if !is_free {
+            return Err(s3_error!(PreconditionFailed));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = bucket(&mut state, &input.bucket)?.put(&input.key, body, &Condition::None);
+        Ok(S3Response::new(PutObjectOutput { e_tag: written.map(etag), ..PutObjectOutput::default() }))
+    }
 }
 
 fn bucket<'a>(state: &'a mut State, name: &str) -> S3Result<&'a mut Bucket> {
@@ -107,8 +128,15 @@ impl S3 for Service {
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let (body, holds) = checked_body(&mut request).await?;
         let input = request.input;
+        if input.if_none_match.is_some() && self.has(Misbehaviour::LooksBeforeItWrites) {
+            let is_free = bucket(&mut self.state("PutObject"), &input.bucket)?.get(&input.key).is_none();
+            return self.write_later(&input, body, is_free).await;
+        }
         let mut state = self.state("PutObject");
         if !holds && !state.misbehaviours.contains(&Misbehaviour::AcceptsWrongChecksums) {
+            if state.misbehaviours.contains(&Misbehaviour::KeepsObjectsOfWrongChecksums) {
+                bucket(&mut state, &input.bucket)?.put(&input.key, body, &Condition::None);
+            }
             return Err(s3_error!(BadDigest));
         }
         let ignores = state.misbehaviours.contains(&Misbehaviour::GarageIgnoresConditions);
@@ -189,6 +217,13 @@ impl S3 for Service {
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
         let input = request.input;
         let mut state = self.state("DeleteObject");
+        let lenient = state.misbehaviours.contains(&Misbehaviour::IgnoresConditionsOnDelete);
+        if let (Some(ETagCondition::ETag(wanted)), false) = (&input.if_match, lenient) {
+            let found = bucket(&mut state, &input.bucket)?.get(&input.key);
+            if found.is_none_or(|found| found.etag() != wanted.value()) {
+                return Err(s3_error!(PreconditionFailed));
+            }
+        }
         let bucket = bucket(&mut state, &input.bucket)?;
         match input.version_id.and_then(|id| id.parse().ok()) {
             Some(id) => bucket.delete_version(&input.key, id),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lethe_engine::ExitCode;
 use lethe_engine::capture::{self, Installed, RunOptions};
 use serde_json::json;
 
@@ -74,6 +75,7 @@ async fn drain(settings: &Settings, args: CaptureRun, output: &Output) -> Result
                 }
             }
             Err(error) if !args.follow => return Err(error.into()),
+            Err(error) if error.exit_code() == ExitCode::Residency => return Err(error.into()),
             // A server or a store that is away for a while must not end the capture.
             Err(error @ (lethe_engine::Error::Store(_) | lethe_engine::Error::Postgres(_))) => {
                 tracing::warn!(%error, "the capture goes on trying");

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use lethe_store::{ObjectInfo, ObjectReader, Operation, Page, VersionInfo};
+use lethe_store::{Address, BucketFacts, ObjectInfo, ObjectReader, Operation, Page, VersionInfo};
 use tokio::time::Instant;
 
 use super::*;
@@ -36,6 +36,14 @@ impl Hopeless {
 impl ObjectStore for Hopeless {
     fn url(&self) -> String {
         "test://hopeless".to_owned()
+    }
+
+    fn address(&self) -> Address {
+        Address::Directory("/hopeless".into())
+    }
+
+    async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
+        self.fail().await
     }
 
     async fn put(&self, _: &ObjectName, _: Bytes) -> Result<(), Error> {

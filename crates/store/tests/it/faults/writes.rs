@@ -1,4 +1,4 @@
-use lethe_store::probe_put_if_absent;
+use lethe_store::probe;
 
 use super::*;
 
@@ -94,7 +94,7 @@ async fn an_honest_store_passes_the_probe_on_a_bad_day() {
         let (server, store) = world().await;
         server.inject(Fault::LostAnswer, Requests::nth(number).of("PutObject"));
         server.inject(Fault::SlowDown, Requests::first(3));
-        probe_put_if_absent(&store, "x").await.expect("one winner");
+        probe(&store, "x").await.expect("one winner");
         assert!(server.objects(s3::BUCKET).is_empty());
     }
 }

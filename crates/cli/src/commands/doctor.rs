@@ -1,0 +1,68 @@
+//! `lethe doctor`: everything that can be checked without a database, in one list.
+
+use jiff::Timestamp;
+use lethe_engine::{Error, ExitCode};
+use lethe_rules::residency::{Purpose, judge_target};
+use lethe_rules::store_fitness::Use;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings::Settings;
+
+pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Failure> {
+    let residency = settings.residency()?;
+    output.say(format!("profile   {}", residency.profile));
+    let (stores, warnings) = settings.look_at_stores().await?;
+    let mut findings = warnings;
+    let mut policy = None;
+    let uses = [("store", Use::Data, &stores.data), ("ledger", Use::Ledger, &stores.ledger)];
+    for (what, purpose, store) in uses {
+        let examined = residency.examine(store.as_ref(), purpose).await?;
+        let place =
+            examined.place.map_or_else(|| "on this machine".to_owned(), |place| format!("in {place}"));
+        output.say(format!("{what:<9} {}: {place}", store.url()));
+        output.item(
+            "store",
+            &json!({"use": what, "url": store.url(), "place": examined.place.map(|place| place.code)}),
+        );
+        for finding in examined.findings {
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+        policy = policy.or(examined.recommended_policy);
+    }
+    let unique = format!("doctor-{}", Timestamp::now().as_microsecond());
+    lethe_store::probe(stores.ledger.as_ref(), &unique).await?;
+    output.say("          of 20 racing writers one wins, twice; what is written is listed");
+    let mut forbidden = None;
+    for label in &residency.labels {
+        let purpose = match label.purpose {
+            Purpose::Production => "production",
+            Purpose::Staging => "staging",
+            Purpose::Drill => "drill",
+        };
+        match judge_target(residency.profile, &residency.labels, &label.host, false) {
+            Ok(_) => output.say(format!("target    {}: in {}, for {purpose}", label.host, label.residency)),
+            Err(refusal) => {
+                findings.push(refusal.to_string());
+                forbidden = Some(Error::Residency { problem: refusal.problem, hint: refusal.hint });
+            }
+        }
+    }
+    for finding in &findings {
+        output.say(format!("  - {finding}"));
+        output.item("finding", &json!({"finding": finding}));
+    }
+    output.summary("doctor", &json!({"profile": residency.profile.to_string(), "findings": findings}));
+    match (forbidden, policy) {
+        (None, None) => Ok(()),
+        (None, Some(policy)) => {
+            Err(Failure::failed("the store itself does not guard the ledger").hint(format!(
+                "add to the bucket's policy, with an exception for whoever may break the glass:\n{policy}"
+            )))
+        }
+        (Some(error), _) => Err(Failure { code: ExitCode::Residency, ..Failure::from(error) }),
+    }
+}

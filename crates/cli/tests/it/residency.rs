@@ -1,0 +1,237 @@
+use std::net::TcpListener;
+use std::process::Command;
+
+use lethe_testkit::s3::{ACCESS_KEY, Kind, S3Server, SECRET_KEY, Seen};
+
+use crate::shell::{Ended, Shell, files};
+
+/// A company's folder, and an S3 server on this machine.
+struct World {
+    shell: Shell,
+    s3: S3Server,
+}
+
+impl World {
+    async fn new() -> Self {
+        let world = Self { shell: Shell::new(), s3: S3Server::start().await };
+        world.s3.create_bucket("backups");
+        world.shell.server.sql(
+            "source",
+            "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users SELECT generate_series(1, 100)",
+        );
+        world
+    }
+
+    /// With the server's credentials, and no settings of AWS but these.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.shell.command(arguments);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+            command.env_remove(name);
+        }
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        command.env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", self.shell.folder.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        Shell::ended(&mut self.command(arguments))
+    }
+
+    fn init(&self) -> Ended {
+        let mut command = self.command(&["init", "--store", "s3://backups/production", "--directory", "s3"]);
+        command.env("LETHE_S3_ENDPOINT", self.s3.endpoint()).env("LETHE_S3_REGION", "eu-central-1");
+        Shell::ended(command.env("LETHE_S3_PATH_STYLE", "true"))
+    }
+
+    fn settings(&self, more: &str) {
+        let path = self.shell.folder.path().join("s3/lethe.toml");
+        let text = std::fs::read_to_string(&path).expect("read");
+        std::fs::write(path, format!("{text}{more}\n")).expect("write");
+    }
+
+    fn about_objects(&self) -> Vec<Seen> {
+        self.s3.take_seen().into_iter().filter(Seen::is_about_objects).collect()
+    }
+}
+
+const CONFIG: [&str; 2] = ["--config", "s3/lethe.toml"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_job_on_a_server_like_hetzners() {
+    let world = World::new().await;
+    world.s3.behave_like(Kind::Hetzner);
+    world.init().expect_code(1).says("XAmzContentSHA256Mismatch");
+    std::fs::remove_dir_all(world.shell.folder.path().join("s3")).expect("remove");
+    world.shell.server.create_database("restored");
+    std::fs::write(
+        world.shell.folder.path().join("first.toml"),
+        format!(
+            "[s3]\nregion = \"fsn1\"\nendpoint = \"{}\"\npath_style = true\nchecksums = \"when_required\"\n",
+            world.s3.endpoint()
+        ),
+    )
+    .expect("write");
+    let init = ["init", "--store", "s3://backups/x", "--directory", "s3", "--config", "first.toml"];
+    world.run(&init).expect_code(0).says("is on this machine");
+    world.settings("checksums = \"when_required\"");
+    let (from, into) = (world.shell.server.url("source"), world.shell.server.url("restored"));
+    world.run(&[&["snapshot", "--from", &from], &CONFIG[..]].concat()).expect_code(0);
+    let add = ["tombstone", "add", "--subject", "public.users", "--id", "7"];
+    world.run(&[&add[..], &CONFIG[..]].concat()).expect_code(0);
+    world.run(&[&["restore", "--into", &into], &CONFIG[..]].concat()).expect_code(0);
+    assert_eq!(world.shell.server.sql("restored", "SELECT count(*) FROM users"), "99");
+    world.run(&[&["doctor"], &CONFIG[..]].concat()).expect_code(0).says("one wins, twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_elsewhere_ends_every_command_with_5() {
+    let world = World::new().await;
+    world.init().expect_code(0);
+    let (from, into) = (world.shell.server.url("source"), world.shell.server.url("restored"));
+    world.shell.server.create_database("restored");
+    world.run(&[&["snapshot", "--from", &from], &CONFIG[..]].concat()).expect_code(0);
+    world.s3.configure("backups", |bucket| bucket.region = "eu-west-2".to_owned());
+    let _ = world.s3.take_seen();
+    for command in [
+        &["snapshot", "--from", &from][..],
+        &["snapshots"],
+        &["tombstone", "add", "--subject", "public.users", "--id", "1"],
+        &["tombstone", "verify"],
+        &["tombstone", "heartbeat"],
+        &["tombstone", "capture", "run", "--from", &from],
+        &["restore", "--into", &into],
+        &["restore", "--into", &into, "--dry-run"],
+        &["prune"],
+        &["doctor"],
+        &["init", "--store", "s3://backups/other", "--directory", "other"],
+    ] {
+        let ended = world.run(&[command, &CONFIG[..]].concat());
+        ended.expect_code(5).says("London, United Kingdom").says("hint: nothing was read or written");
+    }
+    assert_eq!(world.about_objects(), []);
+    assert_eq!(
+        world.shell.server.sql("restored", "SELECT count(*) FROM pg_class WHERE relname = 'users'"),
+        "0"
+    );
+    assert!(!world.shell.folder.path().join("other").exists(), "no key for a repository that is none");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_is_checked_wherever_it_comes_from() {
+    let world = World::new().await;
+    let profile = world.shell.folder.path().join("aws-config");
+    let services = "[default]\nregion = eu-central-1\nservices = other\n[services other]\ns3 =\n  endpoint_url = https://storage.example\n";
+    let plain = "[default]\nregion = eu-central-1\nendpoint_url = https://storage.example\n";
+    let dual = "[default]\nregion = eu-central-1\nuse_dualstack_endpoint = true\n";
+    let fips = "[default]\nregion = eu-central-1\nuse_fips_endpoint = true\n";
+    let cases: [(&str, &str, &str); 11] = [
+        ("AWS_ENDPOINT_URL", "https://storage.example", ""),
+        ("AWS_ENDPOINT_URL_S3", "https://storage.example", ""),
+        ("AWS_ENDPOINT_URL_S3", "https://s3.eu-central-1.amazonaws.com.storage.example", ""),
+        ("LETHE_S3_ENDPOINT", "https://s3.us-east-1.amazonaws.com", ""),
+        ("AWS_REGION", "us-east-1", ""),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "true", ""),
+        ("AWS_USE_FIPS_ENDPOINT", "true", ""),
+        ("IRRELEVANT", "", services),
+        ("IRRELEVANT", "", plain),
+        ("IRRELEVANT", "", dual),
+        ("IRRELEVANT", "", fips),
+    ];
+    for (name, value, file) in cases {
+        std::fs::write(&profile, file).expect("write");
+        let mut command =
+            world.command(&["init", "--store", "s3://backups/production", "--directory", "elsewhere"]);
+        command.env("AWS_CONFIG_FILE", &profile).env("AWS_REGION", "eu-central-1").env(name, value);
+        Shell::ended(&mut command).expect_code(5).says("hint: nothing was read or written").says("endpoint");
+    }
+    let mut command = world.command(&["init", "--store", "s3://backups/x", "--directory", "elsewhere"]);
+    command.env("AWS_REGION", "eu-central-1").env("AWS_ENDPOINT_URL_S3", "http://storage.example");
+    Shell::ended(&mut command).expect_code(2).says("plain http");
+    assert!(!world.shell.folder.path().join("elsewhere").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_proxy_is_asked() {
+    let world = World::new().await;
+    let proxy = TcpListener::bind("127.0.0.1:0").expect("a port");
+    proxy.set_nonblocking(true).expect("nonblocking");
+    let address = format!("http://{}", proxy.local_addr().expect("an address"));
+    world.init().expect_code(0);
+    let mut command = world.command(&[&["doctor"], &CONFIG[..]].concat());
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+        command.env(name, &address);
+    }
+    Shell::ended(&mut command).expect_code(0);
+    assert!(proxy.accept().is_err(), "nobody connected");
+}
+
+#[test]
+fn a_server_needs_a_label() {
+    let shell = Shell::new();
+    shell.server.sql("source", "CREATE TABLE users (id int PRIMARY KEY)");
+    shell.snapshot().expect_code(0);
+    let path = shell.folder.path().join("lethe.toml");
+    let settings = std::fs::read_to_string(&path).expect("read");
+    let with = |more: &str| std::fs::write(&path, format!("{settings}\n{more}\n")).expect("write");
+    let target = |place: &str| {
+        format!("[[target]]\nhost = \"db.invalid\"\nresidency = \"{place}\"\nlabel = \"staging\"")
+    };
+    let restore = || shell.run(&["restore", "--into", "postgres://me@db.invalid/shop"]);
+    restore().expect_code(5).says("nothing says where the server db.invalid is").says("[[target]]");
+    for (place, text) in [("hel1", "profile de"), ("eu-west-2", "outside"), ("mars", "no list")] {
+        with(&target(place));
+        restore().expect_code(5).says(text);
+        shell.run(&["doctor"]).expect_code(5).says(text);
+    }
+    // Allowed: it is tried, and there is no such host.
+    with(&target("fsn1"));
+    restore().expect_code(1).says("db.invalid");
+    shell.run(&["doctor"]).expect_code(0).says("for staging");
+    shell.run(&["snapshots"]).expect_code(0).says("warning: file://");
+    assert_eq!(shell.run(&["snapshots", "--quiet"]).expect_code(0).err, "");
+    with(&format!("{}\n[residency]\nprofile = \"eu\"", target("hel1")));
+    restore().expect_code(1).says("residency profile is eu");
+    // A source is only read.
+    with(&target("hel1"));
+    shell.run(&["snapshot", "--from", "postgres://me@db.invalid/shop"]).expect_code(1).says("does not allow");
+    with("[residency]\nprofile = \"us\"");
+    restore().expect_code(2).says("no residency profile");
+    with("[[target]]\nhost = \"x\"\nresidency = \"fsn1\"\nlabel = \"test\"");
+    restore().expect_code(2).says("one of `production`, `staging`, `drill`");
+}
+
+#[test]
+fn a_ledger_may_have_a_store_of_its_own() {
+    let shell = Shell::new();
+    shell.server.sql(
+        "source",
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users SELECT generate_series(1, 9)",
+    );
+    let url = |name: &str| format!("file://{}", shell.folder.path().join(name).display());
+    let init = ["init", "--store", &url("data"), "--ledger-url", &url("own"), "--directory", "two"];
+    shell.run(&init).expect_code(0).says("with its ledger in");
+    let run = |arguments: &[&str]| shell.run(&[arguments, &["--config", "two/lethe.toml"]].concat());
+    run(&["snapshot", "--from", &shell.server.url("source")]).expect_code(0);
+    run(&["tombstone", "add", "--subject", "public.users", "--id", "7"]).expect_code(0);
+    run(&["tombstone", "verify"]).expect_code(0).says("1 people erased");
+    run(&["prune", "--confirm"]).expect_code(0);
+    let of_ledger = |path: &std::path::PathBuf| {
+        path.components().any(|part| part.as_os_str() == "ledger" || part.as_os_str() == "keys")
+    };
+    let (data, own) = (files(&shell.folder.path().join("data")), files(&shell.folder.path().join("own")));
+    assert!(!data.iter().any(of_ledger) && own.iter().all(of_ledger), "{data:?} {own:?}");
+    assert_eq!(own.len(), 4, "the key ring, genesis, an entry and its body: {own:?}");
+    shell.server.create_database("restored");
+    let into = shell.server.url("restored");
+    run(&["restore", "--into", &into]).expect_code(0);
+    assert_eq!(shell.server.sql("restored", "SELECT count(*) FROM users"), "8");
+    // Whoever does not know where it is restores nothing, and appends nothing.
+    let path = shell.folder.path().join("two/lethe.toml");
+    let settings = std::fs::read_to_string(&path).expect("read");
+    let without: Vec<&str> = settings.lines().filter(|line| !line.contains("ledger_url")).collect();
+    std::fs::write(&path, without.join("\n")).expect("write");
+    shell.server.create_database("again");
+    run(&["restore", "--into", &shell.server.url("again")]).expect_code(4).says("ledger_url");
+    run(&["tombstone", "add", "--subject", "public.users", "--id", "8"]).expect_code(4);
+    assert_eq!(files(&shell.folder.path().join("data")), data);
+}

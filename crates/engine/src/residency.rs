@@ -1,0 +1,223 @@
+//! Where data may be, asked of the stores and servers that are really there. What is decided lies in
+//! [`lethe_rules::residency`] and [`lethe_rules::store_fitness`]; this brings the facts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lethe_postgres::ConnectionSettings;
+use lethe_rules::bucket_policy::{self, LedgerPlace};
+use lethe_rules::residency::{
+    self, Destination, Endpoint, Evidence, Label, Place, Profile, Provider, Refusal, TargetPlace, Told,
+    judge_endpoint,
+};
+use lethe_rules::store_fitness::{self, Keeping, Use, judge_keeping};
+use lethe_store::{
+    Address, BucketFacts, Guard, GuardedStore, ObjectStore, RetryPolicy, S3Settings, StoreUrl, open_with,
+};
+
+use crate::Error;
+
+/// What the settings say about where data may be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Residency {
+    pub profile: Profile,
+    /// How long a look at a store is good for.
+    pub recheck: Duration,
+    /// Servers.
+    pub labels: Vec<Label>,
+}
+
+impl Default for Residency {
+    fn default() -> Self {
+        Self { profile: Profile::default(), recheck: Duration::from_secs(15 * 60), labels: Vec::new() }
+    }
+}
+
+impl Residency {
+    /// Opens the store at a URL if it may be used, and looks at it again from time to time. Before it is decided, no
+    /// object is asked for. Also returns warnings.
+    ///
+    /// # Errors
+    /// [`lethe_store::Error::Residency`] or [`lethe_store::Error::Unfit`], or the store's own errors.
+    pub async fn open_store(
+        &self,
+        url: &str,
+        s3: &S3Settings,
+        policy: RetryPolicy,
+        purpose: Use,
+    ) -> Result<(Arc<dyn ObjectStore>, Vec<String>), Error> {
+        self.guard(open_with(url, s3, policy).await?, purpose).await
+    }
+
+    /// The same for a store that is open already.
+    ///
+    /// # Errors
+    /// As [`Self::open_store`].
+    pub async fn guard(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        purpose: Use,
+    ) -> Result<(Arc<dyn ObjectStore>, Vec<String>), Error> {
+        let guard = Rules { profile: self.profile, purpose };
+        let (store, warnings) = GuardedStore::open(store, Arc::new(guard), self.recheck).await?;
+        Ok((Arc::new(store), warnings))
+    }
+
+    /// Where a store is, and what its policy leaves open; for whoever wants to know more than whether it may be used.
+    ///
+    /// # Errors
+    /// As [`Self::open_store`].
+    pub async fn examine(&self, store: &dyn ObjectStore, purpose: Use) -> Result<Examined, Error> {
+        let (url, address) = (store.url(), store.address());
+        let rules = Rules { profile: self.profile, purpose };
+        let endpoint = rules.endpoint(&address).map_err(|refusal| forbidden(&url, refusal))?;
+        let facts = store.bucket_facts().await?;
+        let (Some(endpoint), Some(facts)) = (endpoint, facts) else { return Ok(Examined::default()) };
+        let verdict = residency::judge(self.profile, endpoint, &evidence(&facts));
+        let place = verdict.map_err(|refusal| forbidden(&url, refusal))?.place;
+        let mut examined = Examined { place, ..Examined::default() };
+        match &facts.policy {
+            lethe_store::Told::Yes(policy) => {
+                if bucket_policy::is_open_to_everybody(policy.as_deref()) {
+                    examined.findings.push(format!("{url}: the bucket's policy lets everybody in"));
+                }
+                let is_amazon = place.is_some_and(|place| place.provider == Provider::Amazon);
+                if let (true, StoreUrl::S3 { bucket, prefix }) =
+                    (is_amazon && purpose == Use::Ledger, StoreUrl::parse(&url)?)
+                {
+                    let ledger = LedgerPlace { bucket: &bucket, prefix: &prefix };
+                    let gaps = bucket_policy::gaps(policy.as_deref(), ledger);
+                    if !gaps.is_empty() {
+                        examined.recommended_policy = Some(ledger.recommended());
+                    }
+                    examined.findings.extend(gaps.into_iter().map(|gap| format!("{url}: {gap}")));
+                }
+            }
+            lethe_store::Told::No { code, .. } => {
+                let code = code.as_deref().unwrap_or("no reason was given");
+                examined.findings.push(format!(
+                    "{url}: whom the bucket's policy lets in could not be read ({code}): allow s3:GetBucketPolicy"
+                ));
+            }
+        }
+        Ok(examined)
+    }
+
+    /// Whether a restore may write to a server; nothing is sent to it.
+    ///
+    /// # Errors
+    /// [`Error::Residency`].
+    pub fn check_target(&self, target: &ConnectionSettings) -> Result<TargetPlace, Error> {
+        residency::judge_target(self.profile, &self.labels, &target.host(), target.is_local())
+            .map_err(|Refusal { problem, hint }| Error::Residency { problem, hint })
+    }
+
+    /// What speaks against the label of a server that is only read.
+    #[must_use]
+    pub fn doubt_source(&self, source: &ConnectionSettings) -> Option<String> {
+        residency::target::doubt_source(self.profile, &self.labels, &source.host())
+    }
+}
+
+/// What is known of a store.
+#[derive(Clone, Debug, Default)]
+pub struct Examined {
+    /// None if it is on this machine.
+    pub place: Option<&'static Place>,
+    pub findings: Vec<String>,
+    /// The statements that would guard the ledger, if some are missing.
+    pub recommended_policy: Option<String>,
+}
+
+/// The rules, as a store's guard asks them.
+#[derive(Debug)]
+struct Rules {
+    profile: Profile,
+    purpose: Use,
+}
+
+impl Rules {
+    /// None for a directory.
+    fn endpoint(&self, address: &Address) -> Result<Option<Endpoint>, Refusal> {
+        match address {
+            Address::Directory(_) => Ok(None),
+            Address::S3 { scheme, host, port, bucket } => {
+                let address = residency::Address {
+                    scheme: scheme.clone(),
+                    host: host.clone(),
+                    port: *port,
+                    bucket: bucket.clone(),
+                };
+                judge_endpoint(self.profile, &address).map(Some)
+            }
+        }
+    }
+}
+
+impl Guard for Rules {
+    fn admit(&self, store: &str, address: &Address) -> Result<(), lethe_store::Error> {
+        self.endpoint(address).map(|_| ()).map_err(|refusal| forbidden(store, refusal))
+    }
+
+    fn judge(
+        &self,
+        store: &str,
+        address: &Address,
+        facts: Option<&BucketFacts>,
+    ) -> Result<Vec<String>, lethe_store::Error> {
+        let endpoint = self.endpoint(address).map_err(|refusal| forbidden(store, refusal))?;
+        let (Some(endpoint), Some(facts)) = (endpoint, facts) else {
+            return Ok(vec![format!(
+                "{store} is on this machine: where its disk and the copies of it are cannot be checked. This is for tests and for trying Lethe out"
+            )]);
+        };
+        let verdict = residency::judge(self.profile, endpoint, &evidence(facts))
+            .map_err(|refusal| forbidden(store, refusal))?;
+        let more = judge_keeping(self.purpose, verdict.place.map(|place| place.provider), &keeping(facts))
+            .map_err(|Refusal { problem, hint }| lethe_store::Error::Unfit {
+                store: store.to_owned(),
+                problem,
+                hint,
+            })?;
+        Ok(verdict.warnings.into_iter().chain(more).map(|warning| format!("{store}: {warning}")).collect())
+    }
+}
+
+fn forbidden(store: &str, Refusal { problem, hint }: Refusal) -> lethe_store::Error {
+    lethe_store::Error::Residency { store: store.to_owned(), problem, hint }
+}
+
+fn told<T, U>(told: &lethe_store::Told<T>, convert: impl FnOnce(&T) -> U) -> Told<U> {
+    match told {
+        lethe_store::Told::Yes(value) => Told::Yes(convert(value)),
+        lethe_store::Told::No { status, code } => Told::No { status: *status, code: code.clone() },
+    }
+}
+
+fn evidence(facts: &BucketFacts) -> Evidence {
+    let destinations = |found: &Vec<lethe_store::ReplicationDestination>| {
+        let one = |destination: &lethe_store::ReplicationDestination| Destination {
+            bucket: destination.bucket.clone(),
+            region: destination.region.clone(),
+        };
+        found.iter().map(one).collect()
+    };
+    Evidence {
+        region: facts.region.clone(),
+        location: told(&facts.location, Clone::clone),
+        replication: told(&facts.replication, destinations),
+        kms_key: told(&facts.kms_key, Clone::clone),
+    }
+}
+
+fn keeping(facts: &BucketFacts) -> Keeping {
+    Keeping {
+        versioning: told(&facts.versioning, |versioning| match versioning {
+            lethe_store::Versioning::Never => store_fitness::Versioning::Never,
+            lethe_store::Versioning::Enabled => store_fitness::Versioning::Enabled,
+            lethe_store::Versioning::Suspended => store_fitness::Versioning::Suspended,
+        }),
+        mfa_delete: facts.mfa_delete,
+        default_retention: told(&facts.default_retention, |days| *days),
+    }
+}

@@ -1,0 +1,63 @@
+//! What a store says about itself. Facts only: what follows from them is decided elsewhere.
+
+use std::path::PathBuf;
+
+/// Where requests go, known without sending one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Address {
+    Directory(PathBuf),
+    /// After every source of settings has been asked: flags, files, environment, profile.
+    S3 {
+        scheme: String,
+        /// Without the bucket's name, which some styles of addressing put in front.
+        host: String,
+        port: Option<u16>,
+        bucket: String,
+    },
+}
+
+/// An answer, or that the store refused to give one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Told<T> {
+    Yes(T),
+    No {
+        /// The HTTP status.
+        status: u16,
+        /// S3's code.
+        code: Option<String>,
+    },
+}
+
+/// What the store of a bucket says about it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BucketFacts {
+    /// The header `x-amz-bucket-region` of HeadBucket.
+    pub region: Option<String>,
+    /// The constraint of GetBucketLocation, as it is.
+    pub location: Told<Option<String>>,
+    /// The destinations of the rules that are enabled.
+    pub replication: Told<Vec<ReplicationDestination>>,
+    /// The KMS key of the default encryption.
+    pub kms_key: Told<Option<String>>,
+    pub versioning: Told<Versioning>,
+    pub mfa_delete: bool,
+    /// Days for which Object Lock keeps every new object; a year has 366.
+    pub default_retention: Told<Option<u32>>,
+    /// The bucket's policy, in IAM's JSON.
+    pub policy: Told<Option<String>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReplicationDestination {
+    pub bucket: String,
+    /// The header of HeadBucket; none if there was none.
+    pub region: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Versioning {
+    #[default]
+    Never,
+    Enabled,
+    Suspended,
+}

@@ -1,0 +1,130 @@
+//! What a bucket says of itself, whether it is true or not.
+
+use super::REGION;
+use super::front::Canned;
+
+/// The settings of one bucket. By default it is in [`REGION`], is not replicated, and keeps nothing for anybody.
+#[derive(Clone, Debug)]
+pub struct BucketSettings {
+    /// Where HeadBucket says that it is, unless the server never says.
+    pub region: String,
+    /// What GetBucketLocation says, if not the same; none is what it says of `us-east-1`.
+    pub location: Option<Option<String>>,
+    /// The status of HeadBucket's answer: 200, 301 or 403.
+    pub head_status: u16,
+    pub replication: Replication,
+    pub kms_key: Option<String>,
+    /// `Enabled` or `Suspended`, if it is not what the bucket does.
+    pub versioning: Option<&'static str>,
+    pub mfa_delete: bool,
+    /// Object Lock's default retention.
+    pub lock_days: Option<u32>,
+    /// IAM's JSON.
+    pub policy: Option<String>,
+}
+
+/// What GetBucketReplication answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Replication {
+    None,
+    /// ARNs of destinations, and whether the rule is enabled.
+    To(Vec<(String, bool)>),
+    Refused {
+        status: u16,
+        code: &'static str,
+    },
+}
+
+impl Default for BucketSettings {
+    fn default() -> Self {
+        Self {
+            region: REGION.to_owned(),
+            location: None,
+            head_status: 200,
+            replication: Replication::None,
+            kms_key: None,
+            versioning: None,
+            mfa_delete: false,
+            lock_days: None,
+            policy: None,
+        }
+    }
+}
+
+impl BucketSettings {
+    /// The answer to an operation; none if the service has to give it.
+    pub(super) fn answer(&self, operation: &str, tells_region: bool) -> Option<Canned> {
+        match operation {
+            "HeadBucket" => {
+                let region = tells_region.then(|| self.region.clone());
+                Some(Canned { status: self.head_status, region, xml: String::new() })
+            }
+            "GetBucketLocation" => Some(self.location(tells_region)),
+            "GetBucketReplication" => Some(self.replication()),
+            "GetBucketEncryption" => Some(self.encryption()),
+            "GetObjectLockConfiguration" => Some(self.object_lock()),
+            "GetBucketPolicy" => Some(match &self.policy {
+                Some(policy) => Canned::ok(policy.clone()),
+                None => Canned::error(404, "NoSuchBucketPolicy"),
+            }),
+            "GetBucketVersioning" if self.versioning.is_some() || self.mfa_delete => {
+                let status = self.versioning.unwrap_or("Enabled");
+                let mfa = if self.mfa_delete { "<MfaDelete>Enabled</MfaDelete>" } else { "" };
+                Some(Canned::ok(format!(
+                    "<VersioningConfiguration><Status>{status}</Status>{mfa}</VersioningConfiguration>"
+                )))
+            }
+            _ => None,
+        }
+    }
+
+    /// A server that never tells a region is of the kind whose locations have no names either.
+    fn location(&self, tells_region: bool) -> Canned {
+        let told = match (&self.location, tells_region) {
+            (Some(told), _) => told.clone(),
+            (None, true) => Some(self.region.clone()).filter(|region| region != "us-east-1"),
+            (None, false) => None,
+        };
+        Canned::ok(match told {
+            Some(name) => format!("<LocationConstraint>{name}</LocationConstraint>"),
+            None => "<LocationConstraint/>".to_owned(),
+        })
+    }
+
+    fn replication(&self) -> Canned {
+        match &self.replication {
+            Replication::None => Canned::error(404, "ReplicationConfigurationNotFoundError"),
+            Replication::Refused { status, code } => Canned::error(*status, code),
+            Replication::To(destinations) => {
+                let rule = |(arn, enabled): &(String, bool)| {
+                    let status = if *enabled { "Enabled" } else { "Disabled" };
+                    format!(
+                        "<Rule><Status>{status}</Status><Destination><Bucket>{arn}</Bucket></Destination></Rule>"
+                    )
+                };
+                let rules: String = destinations.iter().map(rule).collect();
+                Canned::ok(format!(
+                    "<ReplicationConfiguration><Role>role</Role>{rules}</ReplicationConfiguration>"
+                ))
+            }
+        }
+    }
+
+    fn encryption(&self) -> Canned {
+        let Some(key) = &self.kms_key else {
+            return Canned::error(404, "ServerSideEncryptionConfigurationNotFoundError");
+        };
+        Canned::ok(format!(
+            "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>{key}</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
+        ))
+    }
+
+    fn object_lock(&self) -> Canned {
+        let Some(days) = self.lock_days else {
+            return Canned::error(404, "ObjectLockConfigurationNotFoundError");
+        };
+        Canned::ok(format!(
+            "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Days>{days}</Days></DefaultRetention></Rule></ObjectLockConfiguration>"
+        ))
+    }
+}

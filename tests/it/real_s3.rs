@@ -1,0 +1,52 @@
+//! Data in a versioned bucket and the ledger in one that was never versioned, on a real server.
+
+use lethe_engine::residency::Residency;
+use lethe_rules::store_fitness::Use;
+use lethe_store::{Checksums, RetryPolicy, S3Settings};
+use lethe_tests::compare::assert_same_rows;
+use lethe_tests::oracle;
+use lethe_tests::world::World;
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: make test-s3"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real S3 server: make test-s3"]
+async fn real_s3_keeps_people_erased() {
+    let settings = S3Settings {
+        region: Some(variable("LETHE_TEST_S3_REGION")),
+        endpoint: Some(variable("LETHE_TEST_S3_ENDPOINT")),
+        path_style: true,
+        checksums: Checksums::WhenRequired,
+        ..S3Settings::default()
+    };
+    let residency = Residency::default();
+    let unversioned = variable("LETHE_TEST_S3_BUCKET");
+    for (round, data) in [unversioned.clone(), variable("LETHE_TEST_S3_VERSIONED_BUCKET")].iter().enumerate()
+    {
+        let open = |bucket: &str, part: &str, purpose| {
+            let url = format!("s3://{bucket}/whole-{round}/{part}");
+            let (residency, settings) = (&residency, &settings);
+            async move { residency.open_store(&url, settings, RetryPolicy::default(), purpose).await }
+        };
+        let (store, _) = open(data, "data", Use::Data).await.expect("data");
+        let (ledger, _) = open(&unversioned, "ledger", Use::Ledger).await.expect("ledger");
+        let mut world = World::new().await;
+        world.repository = World::try_repository(store, ledger).await.expect("create");
+        world.server.sql(
+            "source",
+            "CREATE TABLE users (id int PRIMARY KEY, name text);
+             CREATE TABLE orders (id int PRIMARY KEY, buyer int REFERENCES users ON DELETE CASCADE, what text);
+             INSERT INTO users SELECT i, 'user ' || md5(i::text) FROM generate_series(1, 5000) i;
+             INSERT INTO orders SELECT i, i % 5000 + 1, repeat(md5(i::text), 20) FROM generate_series(1, 40000) i;",
+        );
+        world.snapshot().await.expect("snapshot");
+        world.erase_integers("users", 1..=10).await;
+        let report = world.restore(&world.server, "restored").await.expect("restore");
+        assert_eq!(report.rows.dropped, 10 + 80);
+        oracle::delete(&world.server, "source", "oracle", "DELETE FROM users WHERE id <= 10")
+            .expect("delete");
+        assert_same_rows((&world.server, "oracle"), (&world.server, "restored"));
+    }
+}

@@ -1,0 +1,351 @@
+//! Real host names, a real S3 protocol, and what becomes of stores that are elsewhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lethe_engine::Error;
+use lethe_engine::residency::Residency;
+use lethe_rules::residency::Profile;
+use lethe_rules::store_fitness::Use;
+use lethe_store::{ObjectStore, RetryPolicy, S3Settings};
+use lethe_testkit::s3::{
+    ACCESS_KEY, BucketSettings, Fault, Kind, Misbehaviour, Pretend, Replication, Requests, S3Server,
+    SECRET_KEY, Seen,
+};
+use lethe_tests::compare::assert_same_rows;
+use lethe_tests::oracle;
+use lethe_tests::world::World;
+
+const URL: &str = "s3://backups/production";
+const FRANKFURT: &str = "https://s3.eu-central-1.amazonaws.com";
+const FALKENSTEIN: &str = "https://fsn1.your-objectstorage.com";
+
+/// As if the server stood at an endpoint.
+fn at(server: &S3Server, endpoint: &str) -> (S3Settings, Pretend) {
+    let pretend = server.pretend();
+    let settings = S3Settings {
+        region: Some("eu-central-1".to_owned()),
+        endpoint: Some(endpoint.to_owned()),
+        path_style: true,
+        credentials: Some((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())),
+        http: Some(pretend.client()),
+        ..S3Settings::default()
+    };
+    (settings, pretend)
+}
+
+fn policy() -> RetryPolicy {
+    RetryPolicy {
+        first_delay: Duration::from_millis(1),
+        max_delay: Duration::from_millis(5),
+        deadline: Duration::from_millis(100),
+        ..RetryPolicy::default()
+    }
+}
+
+fn residency(profile: Profile) -> Residency {
+    Residency { profile, ..Residency::default() }
+}
+
+async fn server() -> S3Server {
+    let server = S3Server::start().await;
+    server.create_bucket("backups");
+    server
+}
+
+async fn open(settings: &S3Settings, profile: Profile) -> Result<(Arc<dyn ObjectStore>, Vec<String>), Error> {
+    residency(profile).open_store(URL, settings, policy(), Use::Ledger).await
+}
+
+fn about_objects(server: &S3Server) -> Vec<Seen> {
+    server.take_seen().into_iter().filter(Seen::is_about_objects).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn buckets_elsewhere_are_refused_before_any_object_is_asked_for() {
+    type Change = fn(&mut BucketSettings);
+    let cases: [(&str, Change, Option<Misbehaviour>); 12] = [
+        ("no header", |_| {}, Some(Misbehaviour::NoRegionHeader)),
+        ("London", |bucket| bucket.region = "eu-west-2".to_owned(), None),
+        ("Virginia", |bucket| bucket.region = "us-east-1".to_owned(), None),
+        ("Zurich", |bucket| bucket.region = "eu-central-2".to_owned(), None),
+        ("Dublin", |bucket| bucket.region = "eu-west-1".to_owned(), None),
+        (
+            "moved",
+            |bucket| {
+                bucket.region = "us-east-1".to_owned();
+                bucket.head_status = 301;
+            },
+            None,
+        ),
+        ("two answers", |bucket| bucket.location = Some(None), None),
+        ("two answers again", |bucket| bucket.location = Some(Some("EU".to_owned())), None),
+        (
+            "replicated away",
+            |bucket| bucket.replication = Replication::To(vec![("arn:aws:s3:::copy".to_owned(), true)]),
+            None,
+        ),
+        (
+            "replicated to nobody knows where",
+            |bucket| bucket.replication = Replication::To(vec![("arn:aws:s3:::gone".to_owned(), true)]),
+            None,
+        ),
+        (
+            "untold replication",
+            |bucket| bucket.replication = Replication::Refused { status: 403, code: "AccessDenied" },
+            None,
+        ),
+        (
+            "a key that is everywhere",
+            |bucket| bucket.kms_key = Some("arn:aws:kms:eu-central-1:1:key/mrk-1".to_owned()),
+            None,
+        ),
+    ];
+    for (what, change, misbehaviour) in cases {
+        let server = server().await;
+        server.create_bucket("copy");
+        server.configure("copy", |bucket| bucket.region = "us-east-1".to_owned());
+        server.configure("backups", change);
+        if let Some(misbehaviour) = misbehaviour {
+            server.misbehave(misbehaviour);
+        }
+        let (settings, pretend) = at(&server, FRANKFURT);
+        let error = open(&settings, Profile::De).await.expect_err(what);
+        assert!(matches!(error, Error::Store(lethe_store::Error::Residency { .. })), "{what}: {error:?}");
+        assert_eq!(error.exit_code() as u8, 5, "{what}");
+        assert!(error.hint().is_some(), "{what}");
+        assert_eq!(about_objects(&server), [], "{what}");
+        assert_eq!(pretend.hosts(), [FRANKFURT], "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoints_elsewhere_are_not_asked_at_all() {
+    for endpoint in [
+        "https://s3.us-east-1.amazonaws.com",
+        "https://s3.eu-west-2.amazonaws.com",
+        "https://s3.amazonaws.com",
+        "https://s3-accelerate.amazonaws.com",
+        "https://s3.dualstack.eu-central-1.amazonaws.com",
+        "https://hel1.your-objectstorage.com",
+        "https://fsn1.your-objectstorage.com.example.org",
+        "https://storage.example",
+    ] {
+        let server = server().await;
+        let (settings, pretend) = at(&server, endpoint);
+        let error = open(&settings, Profile::De).await.expect_err(endpoint);
+        assert_eq!(error.exit_code() as u8, 5, "{endpoint}: {error:?}");
+        assert_eq!((server.take_seen(), pretend.hosts()), (Vec::new(), Vec::new()), "{endpoint}");
+    }
+}
+
+/// The SDK makes the host from the region, with the bucket in front.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdks_own_endpoints_are_checked_too() {
+    for (region, profile, host) in [
+        ("eu-central-1", Profile::De, Some("s3.eu-central-1.amazonaws.com")),
+        ("eusc-de-east-1", Profile::Eu, Some("s3.eusc-de-east-1.amazonaws.eu")),
+        ("eusc-de-east-1", Profile::De, None),
+        ("eu-north-1", Profile::Eu, Some("s3.eu-north-1.amazonaws.com")),
+        ("us-east-1", Profile::Eu, None),
+        ("eu-west-2", Profile::Eu, None),
+        ("aws-global", Profile::Eu, None),
+    ] {
+        for path_style in [false, true] {
+            let server = server().await;
+            server.configure("backups", |bucket| bucket.region = region.to_owned());
+            let (settings, pretend) = at(&server, "");
+            let settings =
+                S3Settings { region: Some(region.to_owned()), endpoint: None, path_style, ..settings };
+            let opened = open(&settings, profile).await;
+            match host {
+                None => {
+                    let error = opened.expect_err(region);
+                    assert_eq!(error.exit_code() as u8, 5, "{region}: {error:?}");
+                    assert!(pretend.hosts().is_empty());
+                }
+                // The test's server knows buckets in the path alone.
+                Some(host) if path_style => {
+                    opened.expect(region);
+                    assert_eq!(pretend.hosts(), [format!("https://{host}")]);
+                }
+                Some(host) => {
+                    let _ = opened;
+                    assert_eq!(pretend.hosts(), [format!("https://backups.{host}")]);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_not_followed() {
+    let server = server().await;
+    let (settings, pretend) = at(&server, FRANKFURT);
+    let (store, _) = open(&settings, Profile::De).await.expect("open");
+    let name = lethe_store::ObjectName::new("object").expect("a name");
+    store.put(&name, "x".into()).await.expect("put");
+    let _ = server.take_seen();
+    server.inject(Fault::WrongRegion, Requests::all());
+    let errors = [
+        store.put(&name, "y".into()).await.expect_err("put"),
+        store.get(&name).await.expect_err("get"),
+        store.delete(&name).await.expect_err("delete"),
+    ];
+    assert!(errors.iter().all(|error| matches!(error, lethe_store::Error::WrongRegion { .. })), "{errors:?}");
+    assert_eq!((server.take_seen().len(), pretend.hosts()), (3, vec![FRANKFURT.to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn buckets_that_cannot_be_emptied_in_time_are_refused() {
+    type Change = fn(&mut BucketSettings);
+    let cases: [(Change, Use, bool); 5] = [
+        (|bucket| bucket.lock_days = Some(40), Use::Data, false),
+        (|bucket| bucket.lock_days = Some(30), Use::Ledger, true),
+        (|bucket| bucket.mfa_delete = true, Use::Data, false),
+        (|bucket| bucket.versioning = Some("Suspended"), Use::Ledger, false),
+        (|bucket| bucket.versioning = Some("Suspended"), Use::Data, true),
+    ];
+    for (change, purpose, allowed) in cases {
+        let server = server().await;
+        server.configure("backups", change);
+        let (settings, _) = at(&server, FRANKFURT);
+        let opened = residency(Profile::De).open_store(URL, &settings, policy(), purpose).await;
+        assert_eq!(opened.is_ok(), allowed, "{opened:?}");
+        if let Err(error) = opened {
+            assert!(matches!(error, Error::Store(lethe_store::Error::Unfit { .. })), "{error:?}");
+            assert_eq!((error.exit_code() as u8, about_objects(&server)), (3, Vec::new()));
+            assert!(error.hint().is_some());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_does_not_guard_the_ledger_is_found() {
+    let server = server().await;
+    let (settings, _) = at(&server, FRANKFURT);
+    let (store, _) = open(&settings, Profile::De).await.expect("open");
+    let germany = residency(Profile::De);
+    let examined = germany.examine(store.as_ref(), Use::Ledger).await.expect("examine");
+    assert_eq!(examined.place.map(|place| place.code), Some("eu-central-1"));
+    assert_eq!(examined.findings.len(), 4, "{:?}", examined.findings);
+    let recommended = examined.recommended_policy.expect("statements");
+    assert!(recommended.contains("arn:aws:s3:::backups/production/ledger/?"));
+    server.configure("backups", |bucket| bucket.policy = Some(recommended));
+    let examined = germany.examine(store.as_ref(), Use::Ledger).await.expect("examine");
+    assert_eq!((examined.findings, examined.recommended_policy), (Vec::new(), None));
+    let open = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}}"#;
+    server.configure("backups", |bucket| bucket.policy = Some(open.to_owned()));
+    let examined = germany.examine(store.as_ref(), Use::Data).await.expect("examine");
+    assert!(examined.findings[0].contains("lets everybody in"), "{:?}", examined.findings);
+}
+
+/// A snapshot and a restore through every product, under the name of a place that has it. Where the ledger cannot live in
+/// the bucket, it lives in one of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_product_works_or_is_refused() {
+    let mut world = World::new().await;
+    world.server.sql(
+        "source",
+        "CREATE TABLE users (id int PRIMARY KEY, name text);
+         CREATE TABLE orders (id int PRIMARY KEY, buyer int REFERENCES users ON DELETE CASCADE);
+         INSERT INTO users SELECT i, 'user ' || md5(i::text) FROM generate_series(1, 2000) i;
+         INSERT INTO orders SELECT i, i % 2000 + 1 FROM generate_series(1, 6000) i;",
+    );
+    oracle::delete(&world.server, "source", "oracle", "DELETE FROM users WHERE id <= 10").expect("delete");
+    for (number, kind) in Kind::ALL.into_iter().enumerate() {
+        for versioned in [false, true] {
+            let server = server().await;
+            if versioned {
+                server.create_versioned_bucket("backups");
+            }
+            server.create_bucket("ledger");
+            server.behave_like(kind);
+            let tells_region = !kind.misbehaviours().contains(&Misbehaviour::NoRegionHeader);
+            let (settings, pretend) = at(&server, if tells_region { FRANKFURT } else { FALKENSTEIN });
+            let germany = residency(Profile::De);
+            let data = germany.open_store(URL, &settings, policy(), Use::Data).await;
+            let (data, warnings) = data.expect("it is in Germany");
+            assert_eq!(warnings, Vec::<String>::new(), "{kind:?}");
+            if versioned && !tells_region {
+                // Known by its name, so at every start.
+                let error = open(&settings, Profile::De).await.expect_err("everyone wins");
+                assert!(matches!(error, Error::Store(lethe_store::Error::Unfit { .. })), "{error:?}");
+            }
+            let first = World::try_repository(data.clone(), data.clone()).await;
+            assert_eq!(first.is_ok(), kind.can_keep_a_ledger(versioned), "{kind:?} {versioned}: {first:?}");
+            let repository = match first {
+                Ok(repository) => repository,
+                Err(error) => {
+                    let refused = matches!(error, Error::Store(lethe_store::Error::NoPutIfAbsent { .. }));
+                    assert!(refused && error.exit_code() as u8 == 3, "{kind:?}: {error:?}");
+                    assert!(server.objects("backups").is_empty(), "{kind:?}: nothing is left behind");
+                    let ledger_url = "s3://ledger/production";
+                    let ledger = germany.open_store(ledger_url, &settings, policy(), Use::Ledger).await;
+                    let ledger = ledger.expect("also in Germany").0;
+                    let second = World::try_repository(data, ledger).await;
+                    assert_eq!(second.is_ok(), kind.can_keep_a_ledger(false), "{kind:?}: {second:?}");
+                    let Ok(repository) = second else { continue };
+                    repository
+                }
+            };
+            world.repository = repository;
+            world.snapshot().await.expect("snapshot");
+            world.erase_integers("users", 1..=10).await;
+            let database = format!("restored_{number}_{versioned}");
+            let report = world.restore(&world.server, &database).await.expect("restore");
+            assert_eq!(report.rows.dropped, 40, "{kind:?}");
+            assert_same_rows((&world.server, "oracle"), (&world.server, &database));
+            assert_eq!(pretend.hosts().len(), 1, "{kind:?}: {:?}", pretend.hosts());
+            let conditional = server
+                .take_seen()
+                .into_iter()
+                .any(|seen| seen.operation == "DeleteObject" && seen.if_match.is_some());
+            assert!(!conditional, "Lethe asks for no conditional delete, which many ignore");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_store_changed_is_found_without_its_checksums() {
+    let server = server().await;
+    server.behave_like(Kind::Hetzner);
+    let (settings, _) = at(&server, FALKENSTEIN);
+    let (store, _) = open(&settings, Profile::De).await.expect("open");
+    let mut world = World::new().await;
+    world.repository = World::repository(store).await;
+    world.server.sql(
+        "source",
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users SELECT generate_series(1, 100)",
+    );
+    world.snapshot().await.expect("snapshot");
+    server.inject(Fault::WrongBytes { at: 300 }, Requests::all().of("GetObject"));
+    let error = world.restore(&world.server, "restored").await.expect_err("damaged");
+    assert_ne!(error.exit_code() as u8, 0, "{error:?}");
+    assert_eq!(
+        world.server.sql("restored", "SELECT count(*) FROM pg_class WHERE relname = 'users'"),
+        "0",
+        "nothing was loaded"
+    );
+}
+
+/// Half-way through a snapshot the bucket turns out to be elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_run_stops_before_the_next_write() {
+    let server = server().await;
+    let (settings, _) = at(&server, FRANKFURT);
+    let residency = Residency { recheck: Duration::ZERO, ..Residency::default() };
+    let (store, _) = residency.open_store(URL, &settings, policy(), Use::Ledger).await.expect("open");
+    let mut world = World::new().await;
+    world.repository = World::repository(store).await;
+    world.server.sql(
+        "source",
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users SELECT generate_series(1, 100)",
+    );
+    let before = server.objects("backups").len();
+    server.configure("backups", |bucket| bucket.region = "us-east-1".to_owned());
+    let _ = server.take_seen();
+    let error = world.snapshot().await.expect_err("refused");
+    assert_eq!(error.exit_code() as u8, 5, "{error:?}");
+    assert_eq!((about_objects(&server), server.objects("backups").len()), (Vec::new(), before));
+}
