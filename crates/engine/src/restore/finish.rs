@@ -31,7 +31,7 @@ pub(super) async fn finish(
     for step in [Step::Trigger, Step::Late, Step::Acl, Step::EventTrigger] {
         statements.run_in_order(target, step, "finish", progress).await?;
     }
-    Ok(())
+    target.allow_autovacuum().await
 }
 
 /// Statistics are made from what was loaded, never copied: they hold values.

@@ -17,6 +17,7 @@ use lethe_rules::row_filter::Counts;
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
+use super::builds::Builds;
 use super::filter::ChunkFilter;
 use super::schedule::{Next, OfTable, OnTable, Schedule, Task};
 use super::statements::Statements;
@@ -78,6 +79,7 @@ pub(super) async fn load(
     progress: &Progress,
 ) -> Result<TableCounts, Error> {
     forget_lost_rows(prepared, target).await?;
+    target.hold_off_autovacuum().await?;
     let mut done = target.restored_chunks().await?;
     let work = work(prepared, target, &done);
     progress.stage("load", work.iter().map(|work| work.chunk.plain_len).sum());
@@ -90,6 +92,7 @@ pub(super) async fn load(
         filter: ChunkFilter::new(prepared),
         memory: Memory::new(prepared.options.memory),
         queue: &queue,
+        jobs,
         progress,
     };
     let loaded = try_join_all((0..jobs).map(|_| worker.run())).await?;
@@ -254,6 +257,7 @@ struct Worker<'a> {
     filter: ChunkFilter,
     memory: Memory,
     queue: &'a Queue<'a>,
+    jobs: usize,
     progress: &'a Progress,
 }
 
@@ -268,13 +272,14 @@ struct Filtered {
 /// A task that was begun: a chunk is fetched and filtered while the one before it is sent.
 enum Begun<'a> {
     Chunk(JoinHandle<Result<Filtered, Error>>),
-    Index(Index<'a>),
+    /// With the number of idle connections.
+    Index(Index<'a>, usize),
 }
 
 impl<'a> Worker<'a> {
     async fn run(&self) -> Result<Vec<(ChunkKey, Loaded)>, Error> {
         let server = self.target.worker().await?;
-        server.run("SET maintenance_work_mem = '256MB'", "prepare the session of", "the target").await?;
+        let mut builds = Builds::prepare(&server, self.jobs).await?;
         let mut done = Vec::new();
         let mut next = self.begin().await;
         while let Some(begun) = next {
@@ -291,7 +296,8 @@ impl<'a> Worker<'a> {
                         continue;
                     }
                 }
-                Begun::Index(index) => {
+                Begun::Index(index, idle) => {
+                    builds.set_helpers(&server, idle).await?;
                     self.statements.run(self.target, &server, index.statement).await?;
                     self.queue.update(|schedule| schedule.built(&index)).await;
                 }
@@ -303,7 +309,7 @@ impl<'a> Worker<'a> {
 
     async fn begin(&self) -> Option<Begun<'a>> {
         Some(match self.queue.next().await? {
-            Task::Index(index) => Begun::Index(index),
+            Task::Index(index, idle) => Begun::Index(index, idle),
             Task::Load(work) => self.start(work),
         })
     }

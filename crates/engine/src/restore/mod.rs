@@ -12,6 +12,7 @@
 //! A restore that was interrupted is continued by running it again: every statement and every chunk is recorded in
 //! the transaction that carries it out, so nothing is done twice. Until step 6 nobody else can connect.
 
+mod builds;
 mod constants;
 mod cut_over;
 mod decode;

@@ -16,7 +16,8 @@ pub(super) trait OfTable {
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Task<L, I> {
     Load(L),
-    Index(I),
+    /// With the number of connections that have nothing to do meanwhile: their processors may help.
+    Index(I, usize),
 }
 
 #[derive(PartialEq, Eq, Debug)]
@@ -83,7 +84,7 @@ impl<L: OfTable, I: OnTable> Schedule<L, I> {
             self.loads.iter().any(|table| !table.due.is_empty()) && self.building + 1 >= self.jobs;
         if !one_must_load && let Some(index) = self.next_index() {
             self.building += 1;
-            return Next::Task(Task::Index(index));
+            return Next::Task(Task::Index(index, self.idle_connections()));
         }
         match self.pop_load(None) {
             Some(load) => Next::Task(Task::Load(load)),
@@ -123,6 +124,13 @@ impl<L: OfTable, I: OnTable> Schedule<L, I> {
             *count = count.saturating_sub(1);
             *exclusive &= *count > 0;
         }
+    }
+
+    /// Connections for which nothing is left that could be begun now.
+    fn idle_connections(&self) -> usize {
+        let due = self.loads.iter().any(|table| !table.due.is_empty()) || self.ready_index().is_some();
+        let loading: usize = self.loads.iter().map(|table| table.active).sum();
+        if due { 0 } else { self.jobs.saturating_sub(self.building).saturating_sub(loading) }
     }
 
     fn ready_index(&self) -> Option<usize> {
@@ -179,7 +187,7 @@ mod tests {
             schedule.loaded(&expected.0);
         }
         for expected in [(Some(1), "one"), (Some(2), "two"), (None, "view")] {
-            assert_eq!(schedule.next(), Next::Task(Task::Index(expected)));
+            assert_eq!(schedule.next(), Next::Task(Task::Index(expected, 0)));
             schedule.built(&expected);
         }
         assert_eq!(schedule.next(), Next::Done);
@@ -188,17 +196,18 @@ mod tests {
     #[test]
     fn indexes_begin_when_their_table_is_whole_and_one_connection_goes_on_loading() {
         let mut schedule = schedule(2);
-        assert_eq!(schedule.next(), Next::Task(Task::Index((None, "view"))));
+        assert_eq!(schedule.next(), Next::Task(Task::Index((None, "view"), 0)));
         assert_eq!(schedule.next(), Next::Task(Task::Load((1, 0))), "one goes on loading");
         schedule.built(&(None, "view"));
         assert_eq!(schedule.next(), Next::Task(Task::Load((2, 0))), "a table of its own");
         schedule.loaded(&2);
-        assert_eq!(schedule.next(), Next::Task(Task::Index((Some(2), "two"))));
+        assert_eq!(schedule.next(), Next::Task(Task::Index((Some(2), "two"), 0)));
         assert_eq!(schedule.next_load(1), Some((1, 1)), "one goes on loading");
         schedule.loaded(&1);
         assert_eq!(schedule.next(), Next::Wait, "table 1 is not whole yet");
         schedule.loaded(&1);
-        assert_eq!(schedule.next(), Next::Task(Task::Index((Some(1), "one"))));
+        schedule.built(&(Some(2), "two"));
+        assert_eq!(schedule.next(), Next::Task(Task::Index((Some(1), "one"), 1)), "the other one is idle");
         assert_eq!(schedule.next(), Next::Done);
     }
 
@@ -219,12 +228,12 @@ mod tests {
     fn nothing_waits_for_a_lock_that_another_connection_holds() {
         let indexes: [Index; 4] = [(Some(1), "key"), (Some(1), "b"), (Some(1), "c"), (Some(2), "key")];
         let mut schedule: Schedule<(Oid, u32), Index> = Schedule::new(3, [], indexes);
-        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[0])));
-        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[3])), "another table's");
+        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[0], 0)));
+        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[3], 1)), "another table's");
         assert_eq!(schedule.next(), Next::Wait);
         schedule.built(&indexes[0]);
-        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[1])));
-        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[2])), "side by side");
+        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[1], 0)));
+        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[2], 0)), "side by side");
         assert_eq!(schedule.next(), Next::Done);
     }
 }

@@ -11,6 +11,7 @@ use lethe_postgres::{BlockRange, CopyOut, Server};
 use tokio::sync::Mutex;
 
 use super::Prepared;
+use super::builds::Builds;
 use super::statements::Unvalidated;
 use super::target::Target;
 use crate::Error;
@@ -54,6 +55,7 @@ async fn validate(
         let queue = &queue;
         async move {
             let server = target.worker().await?;
+            Builds::prepare(&server, prepared.options.jobs.max(1)).await?;
             loop {
                 let Some(keys) = queue.lock().await.pop_front() else { return Ok::<_, Error>(()) };
                 for key in keys {

@@ -22,7 +22,8 @@ pub(super) const CREATE: &str = "
     CREATE TABLE lethe.restored_chunks (table_oid int8, chunk int4, read int8 NOT NULL, loaded int8 NOT NULL,
         dropped int8 NOT NULL, changed int8 NOT NULL, content text NOT NULL, PRIMARY KEY (table_oid, chunk));
     CREATE TABLE lethe.late_removed (table_oid int8 PRIMARY KEY, rows int8 NOT NULL);
-    CREATE TABLE lethe.done_statements (id int8 PRIMARY KEY);";
+    CREATE TABLE lethe.done_statements (id int8 PRIMARY KEY);
+    CREATE TABLE lethe.without_autovacuum (relation oid PRIMARY KEY);";
 
 /// A chunk of a table, by the table's oid in the snapshot and the chunk's place in the manifest. Chunks of large
 /// objects are recorded under table 0.

@@ -1,5 +1,6 @@
 //! The database that is restored into: closed to others, and keeping book of what was done in it.
 
+mod autovacuum;
 mod book;
 mod session;
 
