@@ -21,7 +21,7 @@ mod probe;
 mod resilient;
 mod s3;
 
-pub use bucket_facts::{Address, BucketFacts, ReplicationDestination, Told, Versioning};
+pub use bucket_facts::{Address, BucketFacts, LifecycleRule, ReplicationDestination, Told, Versioning};
 pub use directory::DirectoryStore;
 pub use error::{Error, Operation};
 pub use guarded::{Guard, GuardedStore};
@@ -30,4 +30,4 @@ pub use object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo}
 pub use open::{StoreUrl, open, open_with};
 pub use probe::probe;
 pub use resilient::{ResilientStore, RetryPolicy};
-pub use s3::{Checksums, S3Settings, S3Store};
+pub use s3::{Checksums, S3Settings, S3Store, StoreEncryption};

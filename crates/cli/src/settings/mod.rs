@@ -13,7 +13,7 @@ use lethe_format::catalog::QualifiedName;
 use lethe_format::ledger::SubjectRef;
 use lethe_format::sql::parse_table_ref;
 use lethe_postgres::ConnectionSettings;
-use lethe_store::{Checksums, S3Settings};
+use lethe_store::{Checksums, S3Settings, StoreEncryption};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -88,6 +88,21 @@ struct S3Section {
     #[serde(default)]
     path_style: bool,
     checksums: Option<ChecksumSetting>,
+    /// What the store encrypts with, besides Lethe.
+    #[serde(default)]
+    sse: SseSetting,
+    /// The key's ARN, for `sse = "kms"`.
+    sse_kms_key: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SseSetting {
+    /// The bucket's default.
+    #[default]
+    None,
+    Aes256,
+    Kms,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -151,9 +166,18 @@ impl Settings {
         })
     }
 
-    fn s3(&self) -> S3Settings {
+    fn s3(&self) -> Result<S3Settings, Failure> {
         let s3 = &self.file.s3;
-        S3Settings {
+        let encryption = match (s3.sse, &s3.sse_kms_key) {
+            (SseSetting::None, None) => StoreEncryption::ByBucket,
+            (SseSetting::Aes256, None) => StoreEncryption::Aes256,
+            (SseSetting::Kms, Some(key)) => StoreEncryption::Kms { key: key.clone() },
+            _ => {
+                return Err(Failure::usage("sse = \"kms\" and sse_kms_key under [s3] go together")
+                    .hint("sse_kms_key = \"arn:aws:kms:<region>:<account>:key/<id>\""));
+            }
+        };
+        Ok(S3Settings {
             region: s3.region.clone().or_else(|| variable("LETHE_S3_REGION")),
             endpoint: s3.endpoint.clone().or_else(|| variable("LETHE_S3_ENDPOINT")),
             path_style: s3.path_style
@@ -163,8 +187,9 @@ impl Settings {
                 Some(ChecksumSetting::WhenSupported) => Checksums::WhenSupported,
                 None => Checksums::ByEndpoint,
             },
+            encryption,
             ..S3Settings::default()
-        }
+        })
     }
 
     /// The repository with whatever keys are configured.
