@@ -11,6 +11,8 @@ mod help;
 mod keys;
 /// `kill -9` at any moment, of either side, and the next run.
 mod kill;
+/// An identity that AWS KMS keeps sealed.
+mod kms;
 /// Capture, heartbeats, expiry, anonymised people, and ids that are none.
 mod ledger;
 /// Bad input: what is said, the exit code, and that nothing was written.

@@ -1,9 +1,9 @@
 //! Amazon S3 and everything that speaks its protocol. Each call is one request: what fails is not sent again here.
 
-mod client;
-mod endpoint;
+pub(crate) mod client;
+pub(crate) mod endpoint;
 mod facts;
-mod failure;
+pub(crate) mod failure;
 mod history;
 mod read;
 mod settings;
