@@ -40,9 +40,10 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
     let name = ObjectName::new(layout::chunk_index(&manifest.snapshot))?;
     objects::put_new(repository.store().as_ref(), &name, Bytes::from(index)).await?;
 
-    let json = manifest.to_json().map_err(Error::format("the manifest"))?;
+    let bytes =
+        manifest.to_bytes(repository.naming_key()?.as_bytes()).map_err(Error::format("the manifest"))?;
     let recipients = repository.recipients()?.to_vec();
-    let sealed = objects::off_runtime(move || objects::seal(&recipients, &json, 3)).await?;
+    let sealed = objects::off_runtime(move || objects::seal(&recipients, &bytes, 3)).await?;
     let name = ObjectName::new(layout::manifest(&manifest.snapshot))?;
     objects::create(repository.store().as_ref(), name.as_str(), Bytes::from(sealed)).await?;
     let stored = StoredSnapshot { id: manifest.snapshot.clone(), ledger: manifest.ledger_window() };
