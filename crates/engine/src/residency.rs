@@ -79,9 +79,15 @@ impl Residency {
     ///
     /// # Errors
     /// As [`Self::open_store`].
-    pub async fn examine(&self, store: &dyn ObjectStore, purpose: Use) -> Result<Examined, Error> {
+    pub async fn examine(
+        &self,
+        store: &dyn ObjectStore,
+        purpose: Use,
+        encryption: StoreEncryption,
+    ) -> Result<Examined, Error> {
         let (url, address) = (store.url(), store.address());
-        let rules = Rules { profile: self.profile, purpose, encryption: StoreEncryption::ByBucket };
+        let by_kms = matches!(encryption, StoreEncryption::Kms { .. });
+        let rules = Rules { profile: self.profile, purpose, encryption };
         let endpoint = rules.endpoint(&address).map_err(|refusal| forbidden(&url, refusal))?;
         let facts = store.bucket_facts().await?;
         let (Some(endpoint), Some(facts)) = (endpoint, facts) else { return Ok(Examined::default()) };
@@ -98,6 +104,15 @@ impl Residency {
             lethe_store::Told::Yes(policy) => {
                 if bucket_policy::is_open_to_everybody(policy.as_deref()) {
                     examined.findings.push("the bucket's policy lets everybody in".to_owned());
+                }
+                if is_amazon
+                    && by_kms
+                    && purpose == Use::Data
+                    && bucket_policy::lets_in_what_kms_has_not_encrypted(policy.as_deref(), &bucket, &prefix)
+                {
+                    examined.findings.push(
+                        "the bucket's policy does not deny writing what KMS has not encrypted".to_owned(),
+                    );
                 }
                 if is_amazon && purpose == Use::Ledger {
                     let ledger = LedgerPlace { bucket: &bucket, prefix: &prefix };

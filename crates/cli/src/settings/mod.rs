@@ -194,6 +194,10 @@ impl Settings {
         })
     }
 
+    pub(crate) fn store_encryption(&self) -> Result<StoreEncryption, Failure> {
+        Ok(self.s3()?.encryption)
+    }
+
     /// The repository with whatever keys are configured.
     pub(crate) async fn open_repository(&self) -> Result<Repository, Failure> {
         let mut keys = Keys { identities: self.identities()?, naming_key: self.naming_key()? };

@@ -3,7 +3,9 @@ use std::path::Path;
 use std::process::Command;
 
 use lethe_engine::Identities;
-use lethe_rules::bucket_policy::{LedgerPlace, gaps, is_open_to_everybody};
+use lethe_rules::bucket_policy::{
+    LedgerPlace, gaps, is_open_to_everybody, lets_in_what_kms_has_not_encrypted,
+};
 use lethe_rules::lifecycle::{Contents, LifecycleRule, dangers, missing};
 use lethe_testkit::s3::{
     ACCESS_KEY, ACCOUNT, Asked, Policy, Principal, REGION, S3Server, SECRET_KEY, Seen, is_allowed,
@@ -206,6 +208,29 @@ async fn nothing_goes_without_tls() {
         assert_ne!(ended.code, 0, "{role}: {}", ended.out);
     }
     assert!(company.s3.take_seen().iter().all(|seen| seen.denied));
+}
+
+/// The statement that wants everything encrypted by KMS, and a snapshot host that was told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_may_insist_on_kms() {
+    const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/abc";
+    let company = Company::new(false).await;
+    company.s3.configure("backups", |bucket| bucket.policy = Some(filled("bucket-policy-kms")));
+    company.run("snapshot", false, &["snapshot"]).expect_code(1).says("AccessDenied");
+    let path = company.shell.folder.path().join("s3/false.toml");
+    let text = std::fs::read_to_string(&path).expect("read");
+    let set = |lines: &str| {
+        std::fs::write(&path, text.replace("[s3]\n", &format!("[s3]\n{lines}\n"))).expect("write")
+    };
+    set("sse = \"aes256\"");
+    company.run("snapshot", false, &["snapshot"]).expect_code(1).says("AccessDenied");
+    set(&format!("sse = \"kms\"\nsse_kms_key = \"{KEY}\""));
+    company.works("snapshot", &["snapshot"]);
+    for half in ["sse = \"kms\"", &format!("sse_kms_key = \"{KEY}\"")] {
+        set(half);
+        company.run("snapshot", false, &["snapshot"]).expect_code(2).says("go together");
+    }
+    assert!(!lets_in_what_kms_has_not_encrypted(Some(&filled("bucket-policy-kms")), "backups", "production"));
 }
 
 fn object(name: &str) -> String {

@@ -33,6 +33,8 @@ pub struct Seen {
     pub permission: Option<String>,
     /// True if that principal's policies, or the bucket's, do not allow it.
     pub denied: bool,
+    /// What the store is asked to encrypt with: the algorithm, and the key if one is named.
+    pub encryption: Option<String>,
     pub range: Option<String>,
     pub if_match: Option<String>,
     pub fault: Option<Fault>,
@@ -86,6 +88,7 @@ impl Front {
             access_key: access_key(request),
             permission: permission(request),
             denied,
+            encryption: encryption(request),
             range: header(RANGE),
             if_match: header(IF_MATCH),
             fault,
@@ -245,6 +248,13 @@ pub(super) fn operation<B>(request: &Request<B>) -> &'static str {
         (&Method::GET, false) if asks("uploads") => "ListMultipartUploads",
         _ => "Other",
     }
+}
+
+fn encryption<B>(request: &Request<B>) -> Option<String> {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let algorithm = header("x-amz-server-side-encryption")?;
+    let key = header("x-amz-server-side-encryption-aws-kms-key-id").map(|key| format!(" {key}"));
+    Some(algorithm.to_owned() + key.as_deref().unwrap_or_default())
 }
 
 async fn drain(mut body: Incoming) {
