@@ -64,8 +64,10 @@ impl Company {
         Shell::ended(&mut init).expect_code(0);
         let folder = company.shell.folder.path().join("s3");
         let settings = std::fs::read_to_string(folder.join("lethe.toml")).expect("read");
-        let with_source =
-            format!("{settings}\n[snapshot]\nfrom = \"{}\"\n", company.shell.server.url("source"));
+        let with_source = format!(
+            "{settings}\n[subject.user]\ntable = \"public.users\"\n[snapshot]\nfrom = \"{}\"\n",
+            company.shell.server.url("source")
+        );
         let without: String = with_source
             .lines()
             .filter(|line| !line.starts_with("identity_file"))
@@ -125,15 +127,18 @@ async fn every_role_does_its_work_with_its_own_rights() {
         company.works("snapshot", &["snapshot"]).says("0 new chunks");
         company.works("erase", &[&add[..], &["7"]].concat());
         company.works("erase", &["tombstone", "heartbeat"]);
+        company.run("erase", false, &["tombstone", "capture", "install", "--confirm"]).expect_code(0);
+        company.shell.server.sql("source", "DELETE FROM users WHERE id = 8");
+        company.works("erase", &["tombstone", "capture", "run"]);
         company.works("verify", &["verify", "--read-data"]).says("nothing is wrong");
         company.works("verify", &["snapshots"]);
         company.works("verify", &["tombstone", "verify"]).says("people erased");
         company.shell.server.create_database("restored");
         company.works("restore", &["restore", "--into", &company.shell.server.url("restored")]);
-        assert_eq!(company.shell.server.sql("restored", "SELECT count(*) FROM users"), "99");
-        assert_eq!(company.ledger_bodies(), 2);
+        assert_eq!(company.shell.server.sql("restored", "SELECT count(*) FROM users"), "98");
+        assert_eq!(company.ledger_bodies(), 3);
         company.works("prune", &["prune", "--confirm"]).says("done");
-        assert_eq!(company.ledger_bodies(), 1, "nobody needs the first entry any more");
+        assert_eq!(company.ledger_bodies(), 2, "nobody needs the first entry any more");
         let recipient = Identities::generate().recipients().remove(0).to_string();
         company.works("keys", &["keys", "add", "--recipient", &recipient, "--confirm"]);
         company.works("keys", &["keys", "rewrap", "--confirm"]);
@@ -157,6 +162,31 @@ async fn every_role_does_its_work_with_its_own_rights() {
             assert!(is_used || has_a_reason, "{role} may {action}, and never does so");
         }
     }
+}
+
+/// All but one come second again and again, and may not take back what they wrote for nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_who_may_only_append_do_so_at_once() {
+    let company = Company::new(false).await;
+    let Principal { access_key, secret_key, .. } = Principal::role("lethe-erase", Vec::new());
+    let mut running: Vec<_> = (1..=8)
+        .map(|id| {
+            let id = id.to_string();
+            let add = ["tombstone", "add", "--subject", "user", "--id", &id, "--config", "s3/false.toml"];
+            let mut command = company.command(&access_key, &secret_key, &add);
+            // Hosts of their own, which know nothing of each other.
+            command.env("LETHE_STATE_DIR", company.shell.folder.path().join(&id));
+            command.stderr(std::process::Stdio::piped()).spawn().expect("start lethe")
+        })
+        .collect();
+    for child in running.drain(..) {
+        let output = child.wait_with_output().expect("wait");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let denied = company.s3.take_seen().iter().filter(|seen| seen.denied).count();
+    assert!(denied > 0, "somebody was second");
+    assert_eq!(company.ledger_bodies(), 8 + denied, "what was written for nothing stays");
+    company.works("verify", &["tombstone", "verify"]).says("8 people erased");
 }
 
 /// Whatever keys a thief of a role also holds, its credentials are good for its own commands alone.
