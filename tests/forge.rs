@@ -1,4 +1,5 @@
-//! Snapshots as somebody would forge them who may write to the store and knows the recipients, which are public.
+//! Snapshots as somebody would forge them who may write to the store and knows the recipients, which are public. Where it is
+//! said, they also have the naming key, as a stolen host that takes snapshots does: without it, no manifest is believed.
 
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use age::x25519::Identity;
 use jiff::Timestamp;
 use lethe_format::ids::{Digest, SnapshotId};
 use lethe_format::layout;
+use lethe_format::manifest::Manifest;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -18,6 +20,7 @@ pub struct Forge {
     id: SnapshotId,
     identities: String,
     recipients: Vec<age::x25519::Recipient>,
+    naming_key: [u8; 32],
     manifest: Vec<u8>,
     schema: Vec<u8>,
 }
@@ -35,6 +38,7 @@ impl Forge {
                 .to_text(Timestamp::UNIX_EPOCH)
                 .to_string(),
             recipients: world.repository.recipients().expect("recipients").to_vec(),
+            naming_key: *world.repository.naming_key().expect("the naming key").as_bytes(),
             manifest: read(layout::manifest(&id)),
             schema: read(layout::schema(&id)),
             store,
@@ -45,7 +49,9 @@ impl Forge {
     /// The manifest as JSON.
     #[must_use]
     pub fn manifest(&self) -> Value {
-        serde_json::from_slice(&self.open(&self.manifest)).expect("JSON")
+        let bytes = self.open(&self.manifest);
+        let line = bytes.iter().position(|byte| *byte == b'\n').expect("a line");
+        serde_json::from_slice(&bytes[line + 1..]).expect("JSON")
     }
 
     /// The schema's archive.
@@ -58,8 +64,23 @@ impl Forge {
         self.write_manifest_text(manifest.to_string().as_bytes());
     }
 
+    /// With the naming key.
     pub fn write_manifest_text(&self, text: &[u8]) {
-        self.write_manifest_compressed(&zstd::bulk::compress(text, 3).expect("compress"));
+        self.write_manifest_vouched_by(text, &self.naming_key);
+    }
+
+    /// The line that vouches for the true manifest, and another one.
+    pub fn write_manifest_with_the_old_line(&self, manifest: &Value) {
+        let mut bytes = self.open(&self.manifest);
+        let line = bytes.iter().position(|byte| *byte == b'\n').expect("a line");
+        bytes.truncate(line + 1);
+        bytes.extend(manifest.to_string().bytes());
+        self.write_manifest_compressed(&zstd::bulk::compress(&bytes, 3).expect("compress"));
+    }
+
+    pub fn write_manifest_vouched_by(&self, text: &[u8], naming_key: &[u8; 32]) {
+        let bytes = Manifest::vouch(text, naming_key);
+        self.write_manifest_compressed(&zstd::bulk::compress(&bytes, 3).expect("compress"));
     }
 
     /// A manifest that is not what it should be once it is decrypted.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The tests that need a real S3 server. By default a Ceph is started for them, which is what Hetzner runs; or they use the
 # endpoint of LETHE_TEST_S3_ENDPOINT and LETHE_TEST_S3_REGION, with the credentials of AWS_ACCESS_KEY_ID and
-# AWS_SECRET_ACCESS_KEY. They make buckets called lethe-test-…, and remove what they wrote, but not the buckets.
+# AWS_SECRET_ACCESS_KEY. They make buckets called lethe-test-…, and remove what they wrote, but not the
+# buckets, nor the ledger that a policy guards.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source deploy/test-servers.sh
@@ -15,8 +16,10 @@ fi
 : "${AWS_ACCESS_KEY_ID:?}" "${AWS_SECRET_ACCESS_KEY:?}"
 
 id=$(date +%s)
-export LETHE_TEST_S3_BUCKET=lethe-test-$id LETHE_TEST_S3_VERSIONED_BUCKET=lethe-test-$id-versioned
+export LETHE_TEST_S3_BUCKET=lethe-test-$id LETHE_TEST_S3_VERSIONED_BUCKET=lethe-test-$id-versioned LETHE_TEST_S3_GUARDED_BUCKET=lethe-test-$id-guarded
 cargo build --quiet -p lethe-store --example create_bucket
 cargo run --quiet -p lethe-store --example create_bucket -- "$LETHE_TEST_S3_BUCKET"
 cargo run --quiet -p lethe-store --example create_bucket -- "$LETHE_TEST_S3_VERSIONED_BUCKET" versioned
+deploy/iam/fill.sh bucket-policy-ceph "bucket=$LETHE_TEST_S3_GUARDED_BUCKET" prefix=guarded |
+    cargo run --quiet -p lethe-store --example create_bucket -- "$LETHE_TEST_S3_GUARDED_BUCKET" policy
 cargo nextest run -p lethe-store -p lethe-tests --run-ignored only real_s3

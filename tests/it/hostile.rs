@@ -126,6 +126,30 @@ async fn manifests_that_contradict_themselves_are_refused() {
     assert!(peak_rss() < 200, "{} MiB", peak_rss());
 }
 
+/// Whoever may write to the bucket and knows the data key's public half, and nothing more: not a word of theirs is believed,
+/// true or false.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_of_somebody_without_the_naming_key_is_refused() {
+    let (world, forge) = world().await;
+    let text = forge.manifest().to_string();
+    let says = |error: &Error| assert!(error.to_string().contains("manifest.age"), "{error}");
+    forge.write_manifest_vouched_by(text.as_bytes(), &[7; 32]);
+    says(&expect(&world, "another naming key", ExitCode::Damaged).await);
+    forge.write_manifest_compressed(&zstd::bulk::compress(text.as_bytes(), 3).expect("compress"));
+    says(&expect(&world, "nobody vouches for it", ExitCode::Damaged).await);
+    // The line of a true manifest, over another text: fewer rows than there were.
+    let mut other = forge.manifest();
+    chunk(&mut other)["rows"] = json!(1);
+    forge.write_manifest_with_the_old_line(&other);
+    says(&expect(&world, "another text", ExitCode::Damaged).await);
+    let options = VerifyOptions { snapshot: None, read_data: None, jobs: 2, memory: 64 << 20 };
+    let report =
+        verify(&world.repository, &options, &world.last_seen(), &Progress::default()).await.expect("verify");
+    assert_eq!(report.exit_code(), ExitCode::Damaged);
+    forge.repair();
+    world.restore_into(&world.server, "target").await.expect("the true one is restored");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_that_are_no_manifests_are_refused() {
     let (world, forge) = world().await;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lethe_engine::Error;
-use lethe_engine::residency::Residency;
+use lethe_engine::residency::{Examined, Residency};
 use lethe_rules::residency::Profile;
 use lethe_rules::store_fitness::Use;
-use lethe_store::{ObjectStore, RetryPolicy, S3Settings};
+use lethe_store::{ObjectStore, RetryPolicy, S3Settings, StoreEncryption};
 use lethe_testkit::s3::{
     ACCESS_KEY, BucketSettings, Fault, Kind, Misbehaviour, Pretend, Replication, Requests, S3Server,
     SECRET_KEY, Seen,
@@ -220,24 +220,119 @@ async fn buckets_that_cannot_be_emptied_in_time_are_refused() {
     }
 }
 
+async fn examined(store: &Arc<dyn ObjectStore>, purpose: Use, encryption: StoreEncryption) -> Examined {
+    residency(Profile::De).examine(store.as_ref(), purpose, encryption).await.expect("examine")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_does_not_guard_the_ledger_is_found() {
+    use StoreEncryption::ByBucket;
+    let server = server().await;
+    server.configure("backups", |bucket| bucket.public_access_block = Some([true; 4]));
+    let (settings, _) = at(&server, FRANKFURT);
+    let (store, _) = open(&settings, Profile::De).await.expect("open");
+    let found = examined(&store, Use::Ledger, ByBucket).await;
+    assert_eq!(found.place.map(|place| place.code), Some("eu-central-1"));
+    assert_eq!(found.findings.len(), 4, "{:?}", found.findings);
+    let recommended = found.recommended_policy.expect("statements");
+    assert!(recommended.contains("arn:aws:s3:::backups/production/ledger/?"));
+    server.configure("backups", |bucket| bucket.policy = Some(recommended));
+    let found = examined(&store, Use::Ledger, ByBucket).await;
+    assert_eq!((found.findings, found.recommended_policy), (Vec::new(), None));
+    let open = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}}"#;
+    server.configure("backups", |bucket| bucket.policy = Some(open.to_owned()));
+    let found = examined(&store, Use::Data, ByBucket).await;
+    assert!(found.findings[0].contains("lets everybody in"), "{:?}", found.findings);
+}
+
+/// What the doctor finds in the settings of a bucket with data, one by one.
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_safety_nets_are_found() {
+    const RULES: &str = "<Rule><ID>net</ID><Status>Enabled</Status><Filter><Prefix></Prefix></Filter><AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>";
+    let kms = || StoreEncryption::Kms { key: "arn:aws:kms:eu-central-1:111122223333:key/abc".to_owned() };
     let server = server().await;
     let (settings, _) = at(&server, FRANKFURT);
     let (store, _) = open(&settings, Profile::De).await.expect("open");
-    let germany = residency(Profile::De);
-    let examined = germany.examine(store.as_ref(), Use::Ledger).await.expect("examine");
-    assert_eq!(examined.place.map(|place| place.code), Some("eu-central-1"));
-    assert_eq!(examined.findings.len(), 4, "{:?}", examined.findings);
-    let recommended = examined.recommended_policy.expect("statements");
-    assert!(recommended.contains("arn:aws:s3:::backups/production/ledger/?"));
-    server.configure("backups", |bucket| bucket.policy = Some(recommended));
-    let examined = germany.examine(store.as_ref(), Use::Ledger).await.expect("examine");
-    assert_eq!((examined.findings, examined.recommended_policy), (Vec::new(), None));
-    let open = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}}"#;
-    server.configure("backups", |bucket| bucket.policy = Some(open.to_owned()));
-    let examined = germany.examine(store.as_ref(), Use::Data).await.expect("examine");
-    assert!(examined.findings[0].contains("lets everybody in"), "{:?}", examined.findings);
+    let findings = async |encryption| {
+        let found = examined(&store, Use::Data, encryption).await;
+        found.findings.join("; ")
+    };
+    let all = findings(kms()).await;
+    for part in ["public access block", "ends unfinished uploads", "what KMS has not encrypted"] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    assert!(!findings(StoreEncryption::ByBucket).await.contains("KMS"));
+    server.configure("backups", |bucket| {
+        bucket.public_access_block = Some([true, true, true, false]);
+        bucket.lifecycle = Some(RULES.to_owned());
+        bucket.policy = Some(
+            r#"{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::backups/*",
+                "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}}}"#
+                .to_owned(),
+        );
+    });
+    let left = findings(kms()).await;
+    assert!(left.contains("public access block") && !left.contains(';'), "{left}");
+    server.configure("backups", |bucket| bucket.public_access_block = Some([true; 4]));
+    assert_eq!(findings(kms()).await, "");
+    // Versions are kept: more nets are needed.
+    server.configure("backups", |bucket| bucket.versioning = Some("Enabled"));
+    assert_eq!(findings(kms()).await.matches("no lifecycle rule").count(), 4);
+}
+
+/// Not only for the doctor: snapshots would be losing chunks that they still name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lifecycle_that_deletes_backups_is_a_warning_of_every_start() {
+    let server = server().await;
+    let expiring = "<Rule><ID>old</ID><Status>Enabled</Status><Filter><Prefix>production/chunks/</Prefix></Filter><Expiration><Days>35</Days></Expiration></Rule>";
+    server.configure("backups", |bucket| bucket.lifecycle = Some(expiring.to_owned()));
+    for endpoint in [FRANKFURT, "http://127.0.0.1:1"] {
+        let (settings, _) = at(&server, endpoint);
+        let (_, warnings) = open(&settings, Profile::De).await.expect("open");
+        let warned = warnings.iter().any(|warning| warning.contains("rule old deletes production/chunks/"));
+        assert!(warned, "{endpoint}: {warnings:?}");
+    }
+}
+
+/// What the store is asked to encrypt with; nothing is asked of one that may not be asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_encrypts_with_a_key_of_its_own_place() {
+    let kms = |key: &str| StoreEncryption::Kms { key: key.to_owned() };
+    let right = "arn:aws:kms:eu-central-1:111122223333:key/abc";
+    for (endpoint, encryption, allowed) in [
+        (FRANKFURT, StoreEncryption::ByBucket, true),
+        (FRANKFURT, StoreEncryption::Aes256, true),
+        (FRANKFURT, kms(right), true),
+        (FRANKFURT, kms("arn:aws:kms:us-east-1:111122223333:key/abc"), false),
+        (FRANKFURT, kms("arn:aws:kms:eu-central-1:111122223333:key/mrk-abc"), false),
+        (FRANKFURT, kms("alias/mine"), false),
+        (FALKENSTEIN, StoreEncryption::ByBucket, true),
+        (FALKENSTEIN, StoreEncryption::Aes256, false),
+        (FALKENSTEIN, kms(right), false),
+    ] {
+        let server = server().await;
+        let (settings, _) = at(&server, endpoint);
+        if endpoint == FALKENSTEIN {
+            server.behave_like(Kind::Hetzner);
+        }
+        let settings = S3Settings { encryption: encryption.clone(), ..settings };
+        let opened = open(&settings, Profile::De).await;
+        assert_eq!(opened.is_ok(), allowed, "{endpoint} {encryption:?}: {opened:?}");
+        let Ok((store, _)) = opened else {
+            assert_eq!(server.take_seen(), [], "{endpoint} {encryption:?}");
+            continue;
+        };
+        let name = lethe_store::ObjectName::new("chunks/x").expect("a name");
+        store.put_if_absent(&name, "x".into()).await.expect("put");
+        let seen = server.take_seen();
+        let put = seen.iter().find(|seen| seen.operation == "PutObject").expect("a PUT");
+        let expected = match &encryption {
+            StoreEncryption::ByBucket => None,
+            StoreEncryption::Aes256 => Some("AES256".to_owned()),
+            StoreEncryption::Kms { key } => Some(format!("aws:kms {key}")),
+        };
+        assert_eq!(put.encryption, expected);
+    }
 }
 
 /// A snapshot and a restore through every product, under the name of a place that has it. Where the ledger cannot live in

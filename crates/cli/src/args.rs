@@ -256,6 +256,21 @@ pub(crate) enum Keys {
     /// Also removes what a change that was interrupted has left. Shows what would change; carries it out with --confirm.
     #[command(after_help = EXIT_CODES)]
     Rewrap(KeysRewrap),
+    /// Let AWS KMS seal the identity that is at hand: then only whoever may use the key can open the backups
+    ///
+    /// Writes a file to be named under identity_kms in lethe.toml. What was sealed for one repository does not open another.
+    #[command(after_help = EXIT_CODES)]
+    Seal(KeysSeal),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeysSeal {
+    /// The key, by its ARN: arn:aws:kms:eu-central-1:111122223333:key/…
+    #[arg(long, value_name = "ARN")]
+    pub(crate) kms_key: String,
+    /// Where to write it; must not be there
+    #[arg(long, value_name = "FILE", default_value = "lethe.key.kms")]
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

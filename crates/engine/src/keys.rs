@@ -141,10 +141,15 @@ pub struct Keys {
 
 /// Creates a file that only its owner can read, and makes it durable. An existing file is never replaced.
 pub fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
+    write_new(path, text.as_bytes())
+}
+
+/// The same for bytes.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let failed = |cause| Error::LocalFile { path: path.display().to_string(), cause };
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
 }
 
 fn read_secret(path: &Path) -> Result<Zeroizing<String>, Error> {

@@ -23,10 +23,11 @@ pub mod prune;
 pub mod repository;
 pub mod residency;
 pub mod restore;
+pub mod sealed_identity;
 pub mod snapshot;
 pub mod verify;
 
 pub use age::x25519::Recipient;
 pub use error::{Error, ExitCode};
-pub use keys::{Identities, Keys, NamingKey, write_secret};
+pub use keys::{Identities, Keys, NamingKey, write_new, write_secret};
 pub use repository::Repository;

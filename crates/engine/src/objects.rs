@@ -39,6 +39,16 @@ pub(crate) async fn create(store: &dyn ObjectStore, name: &str, body: Bytes) -> 
     }
 }
 
+/// Writes an object whose name holds random bits of this writer's: if one is there after an attempt whose answer was lost,
+/// it is its own. Never replaces anything, so that a bucket's policy can forbid replacing to everybody; and needs no right to
+/// read what was written.
+pub(crate) async fn put_new(store: &dyn ObjectStore, name: &ObjectName, body: Bytes) -> Result<(), Error> {
+    match store.put_if_absent(name, body).await {
+        Ok(()) | Err(lethe_store::Error::OutcomeUnknown { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Removes an object; where the store keeps history, every version of it, since a delete marker alone deletes nothing.
 pub(crate) async fn delete_for_good(store: &dyn ObjectStore, name: &ObjectName) -> Result<(), Error> {
     match store.versions(name.as_str()).await? {

@@ -82,6 +82,16 @@ impl Repository {
         Self::open_with_ledger(store.clone(), store, keys).await
     }
 
+    /// The id of the repository in a store, which needs no key.
+    ///
+    /// # Errors
+    /// [`Error::NoRepository`], or if its description cannot be read.
+    pub async fn id_in(store: &dyn ObjectStore) -> Result<String, Error> {
+        let bytes = objects::get_if_there(store, layout::REPOSITORY, 1 << 20).await?;
+        let bytes = bytes.ok_or_else(|| Error::NoRepository { store: store.url() })?;
+        Ok(Document::from_json(&bytes).map_err(Error::format(layout::REPOSITORY))?.id)
+    }
+
     /// The same with the ledger and the key ring in a store of their own. One that belongs to another repository is
     /// refused.
     pub async fn open_with_ledger(
@@ -89,10 +99,8 @@ impl Repository {
         ledger_store: Arc<dyn ObjectStore>,
         keys: &Keys,
     ) -> Result<Self, Error> {
-        let bytes = objects::get_if_there(store.as_ref(), layout::REPOSITORY, 1 << 20).await?;
-        let bytes = bytes.ok_or_else(|| Error::NoRepository { store: store.url() })?;
-        let document = Document::from_json(&bytes).map_err(Error::format(layout::REPOSITORY))?;
-        let unchecked = key_ring::read_newest(ledger_store.as_ref(), &document.id).await?;
+        let id = Self::id_in(store.as_ref()).await?;
+        let unchecked = key_ring::read_newest(ledger_store.as_ref(), &id).await?;
         let naming_key = match (&keys.naming_key, &keys.identities) {
             (Some(key), _) => Some(key.clone()),
             (None, Some(identities)) => Some(NamingKey::open(&unchecked.ring().naming_key, identities)?),
@@ -110,7 +118,7 @@ impl Repository {
         let own = keys.identities.iter().flat_map(Identities::recipients);
         let own = own.map(|recipient| recipient.to_string()).collect();
         let recipients = vec![key_ring::current(&ring)?];
-        Ok(Self { store, ledger_store, id: document.id, ring, recipients, identities, own, naming_key })
+        Ok(Self { store, ledger_store, id, ring, recipients, identities, own, naming_key })
     }
 
     /// # Errors

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use lethe_postgres::ConnectionSettings;
 use lethe_rules::bucket_policy::{self, LedgerPlace};
+use lethe_rules::lifecycle::{self, Contents};
 use lethe_rules::residency::{
-    self, Destination, Endpoint, Evidence, Label, Place, Profile, Provider, Refusal, TargetPlace, Told,
-    judge_endpoint,
+    self, Destination, Endpoint, Evidence, Label, Place, Profile, Provider, Refusal, StoreKey, TargetPlace,
+    Told, judge_endpoint, judge_store_key,
 };
 use lethe_rules::store_fitness::{self, Keeping, Use, judge_keeping};
 use lethe_store::{
-    Address, BucketFacts, Guard, GuardedStore, ObjectStore, RetryPolicy, S3Settings, StoreUrl, open_with,
+    Address, BucketFacts, Guard, GuardedStore, ObjectStore, RetryPolicy, S3Settings, StoreEncryption,
+    StoreUrl, open_with,
 };
 
 use crate::Error;
@@ -46,7 +48,8 @@ impl Residency {
         policy: RetryPolicy,
         purpose: Use,
     ) -> Result<(Arc<dyn ObjectStore>, Vec<String>), Error> {
-        self.guard(open_with(url, s3, policy).await?, purpose).await
+        let store = open_with(url, s3, policy).await?;
+        self.guard_with(store, purpose, s3.encryption.clone()).await
     }
 
     /// The same for a store that is open already.
@@ -58,7 +61,16 @@ impl Residency {
         store: Arc<dyn ObjectStore>,
         purpose: Use,
     ) -> Result<(Arc<dyn ObjectStore>, Vec<String>), Error> {
-        let guard = Rules { profile: self.profile, purpose };
+        self.guard_with(store, purpose, StoreEncryption::ByBucket).await
+    }
+
+    async fn guard_with(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        purpose: Use,
+        encryption: StoreEncryption,
+    ) -> Result<(Arc<dyn ObjectStore>, Vec<String>), Error> {
+        let guard = Rules { profile: self.profile, purpose, encryption };
         let (store, warnings) = GuardedStore::open(store, Arc::new(guard), self.recheck).await?;
         Ok((Arc::new(store), warnings))
     }
@@ -67,38 +79,85 @@ impl Residency {
     ///
     /// # Errors
     /// As [`Self::open_store`].
-    pub async fn examine(&self, store: &dyn ObjectStore, purpose: Use) -> Result<Examined, Error> {
+    pub async fn examine(
+        &self,
+        store: &dyn ObjectStore,
+        purpose: Use,
+        encryption: StoreEncryption,
+    ) -> Result<Examined, Error> {
         let (url, address) = (store.url(), store.address());
-        let rules = Rules { profile: self.profile, purpose };
+        let by_kms = matches!(encryption, StoreEncryption::Kms { .. });
+        let rules = Rules { profile: self.profile, purpose, encryption };
         let endpoint = rules.endpoint(&address).map_err(|refusal| forbidden(&url, refusal))?;
         let facts = store.bucket_facts().await?;
         let (Some(endpoint), Some(facts)) = (endpoint, facts) else { return Ok(Examined::default()) };
         let verdict = residency::judge(self.profile, endpoint, &evidence(&facts));
         let place = verdict.map_err(|refusal| forbidden(&url, refusal))?.place;
         let mut examined = Examined { place, ..Examined::default() };
+        let is_amazon = place.is_some_and(|place| place.provider == Provider::Amazon);
+        let StoreUrl::S3 { bucket, prefix } = StoreUrl::parse(&url)? else { return Ok(examined) };
+        let unread = |what: &str, code: &Option<String>, permission: &str| {
+            let code = code.as_deref().unwrap_or("no reason was given");
+            format!("{what} could not be read ({code}): allow {permission}")
+        };
         match &facts.policy {
             lethe_store::Told::Yes(policy) => {
                 if bucket_policy::is_open_to_everybody(policy.as_deref()) {
-                    examined.findings.push(format!("{url}: the bucket's policy lets everybody in"));
+                    examined.findings.push("the bucket's policy lets everybody in".to_owned());
                 }
-                let is_amazon = place.is_some_and(|place| place.provider == Provider::Amazon);
-                if let (true, StoreUrl::S3 { bucket, prefix }) =
-                    (is_amazon && purpose == Use::Ledger, StoreUrl::parse(&url)?)
+                if is_amazon
+                    && by_kms
+                    && purpose == Use::Data
+                    && bucket_policy::lets_in_what_kms_has_not_encrypted(policy.as_deref(), &bucket, &prefix)
                 {
+                    examined.findings.push(
+                        "the bucket's policy does not deny writing what KMS has not encrypted".to_owned(),
+                    );
+                }
+                if is_amazon && purpose == Use::Ledger {
                     let ledger = LedgerPlace { bucket: &bucket, prefix: &prefix };
                     let gaps = bucket_policy::gaps(policy.as_deref(), ledger);
                     if !gaps.is_empty() {
                         examined.recommended_policy = Some(ledger.recommended());
                     }
-                    examined.findings.extend(gaps.into_iter().map(|gap| format!("{url}: {gap}")));
+                    examined.findings.extend(gaps);
                 }
             }
             lethe_store::Told::No { code, .. } => {
-                let code = code.as_deref().unwrap_or("no reason was given");
-                examined.findings.push(format!(
-                    "{url}: whom the bucket's policy lets in could not be read ({code}): allow s3:GetBucketPolicy"
-                ));
+                examined.findings.push(unread("whom the bucket's policy lets in", code, "s3:GetBucketPolicy"))
             }
+        }
+        match &facts.public_access_blocked {
+            lethe_store::Told::Yes(true) => {}
+            lethe_store::Told::Yes(false) if is_amazon => {
+                examined
+                    .findings
+                    .push("the public access block is not on in all of its four parts".to_owned());
+            }
+            lethe_store::Told::No { code, .. } if is_amazon => examined.findings.push(unread(
+                "whether public access is blocked",
+                code,
+                "s3:GetBucketPublicAccessBlock",
+            )),
+            _ => {}
+        }
+        match &facts.lifecycle {
+            // Dangers are warnings of every start.
+            lethe_store::Told::Yes(rules) if place.is_some() => {
+                let prefix = with_slash(prefix);
+                let data = purpose == Use::Data;
+                let contents = Contents { data, ..contents(&prefix, purpose, &facts) };
+                examined.findings.extend(lifecycle::missing(&lifecycle_rules(rules), contents, is_amazon));
+            }
+            lethe_store::Told::No { code, .. } if place.is_some() => examined.findings.push(unread(
+                "what the bucket's lifecycle rules delete",
+                code,
+                "s3:GetLifecycleConfiguration",
+            )),
+            _ => {}
+        }
+        for finding in &mut examined.findings {
+            *finding = format!("{url}: {finding}");
         }
         Ok(examined)
     }
@@ -134,6 +193,7 @@ pub struct Examined {
 struct Rules {
     profile: Profile,
     purpose: Use,
+    encryption: StoreEncryption,
 }
 
 impl Rules {
@@ -148,7 +208,18 @@ impl Rules {
                     port: *port,
                     bucket: bucket.clone(),
                 };
-                judge_endpoint(self.profile, &address).map(Some)
+                let endpoint = judge_endpoint(self.profile, &address)?;
+                let at = match endpoint {
+                    Endpoint::At(place) => Some(place),
+                    Endpoint::Local => None,
+                };
+                let key = match &self.encryption {
+                    StoreEncryption::ByBucket => StoreKey::ByBucket,
+                    StoreEncryption::Aes256 => StoreKey::OfStore,
+                    StoreEncryption::Kms { key } => StoreKey::Kms(key),
+                };
+                judge_store_key(self.profile, at, key)?;
+                Ok(Some(endpoint))
             }
         }
     }
@@ -179,7 +250,15 @@ impl Guard for Rules {
                 problem,
                 hint,
             })?;
-        Ok(verdict.warnings.into_iter().chain(more).map(|warning| format!("{store}: {warning}")).collect())
+        let mut warnings: Vec<String> = verdict.warnings.into_iter().chain(more).collect();
+        if let (lethe_store::Told::Yes(rules), StoreUrl::S3 { prefix, .. }) =
+            (&facts.lifecycle, StoreUrl::parse(store)?)
+        {
+            let prefix = with_slash(prefix);
+            warnings
+                .extend(lifecycle::dangers(&lifecycle_rules(rules), contents(&prefix, self.purpose, facts)));
+        }
+        Ok(warnings.into_iter().map(|warning| format!("{store}: {warning}")).collect())
     }
 }
 
@@ -220,4 +299,28 @@ fn keeping(facts: &BucketFacts) -> Keeping {
         mfa_delete: facts.mfa_delete,
         default_retention: told(&facts.default_retention, |days| *days),
     }
+}
+
+fn with_slash(prefix: String) -> String {
+    if prefix.is_empty() { prefix } else { format!("{prefix}/") }
+}
+
+/// Where the ledger is there may be data as well.
+fn contents<'a>(prefix: &'a str, purpose: Use, facts: &BucketFacts) -> Contents<'a> {
+    let never = matches!(facts.versioning, lethe_store::Told::Yes(lethe_store::Versioning::Never));
+    Contents { prefix, data: true, ledger: purpose == Use::Ledger, keeps_versions: !never }
+}
+
+fn lifecycle_rules(rules: &[lethe_store::LifecycleRule]) -> Vec<lifecycle::LifecycleRule> {
+    let one = |rule: &lethe_store::LifecycleRule| lifecycle::LifecycleRule {
+        id: rule.id.clone(),
+        prefix: rule.prefix.clone(),
+        by_size: rule.by_size,
+        expires_current: rule.expires_current,
+        expires_noncurrent: rule.expires_noncurrent,
+        removes_delete_markers: rule.removes_delete_markers,
+        aborts_uploads_after: rule.aborts_uploads_after,
+        moves: rule.moves,
+    };
+    rules.iter().map(one).collect()
 }

@@ -49,6 +49,29 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    const CONTEXT: &str = "lethe 2026 manifest";
+
+    /// What is sealed and stored: a line with which somebody who has the naming key vouches for the rest, and the JSON. That
+    /// it can be decrypted says nothing of who wrote it, since what it is encrypted to is no secret.
+    ///
+    /// # Errors
+    /// As [`Self::to_json`].
+    pub fn to_bytes(&self, naming_key: &[u8; 32]) -> Result<Vec<u8>, Error> {
+        Ok(Self::vouch(&self.to_json()?, naming_key))
+    }
+
+    /// # Errors
+    /// [`Error::Malformed`] if nobody with this naming key wrote it, before it is looked at; then as [`Self::from_json`].
+    pub fn from_bytes(bytes: &[u8], naming_key: &[u8; 32]) -> Result<Self, Error> {
+        Self::from_json(vouched::checked(DOCUMENT, bytes, Self::CONTEXT, naming_key)?)
+    }
+
+    /// The stored form of a manifest with this text, whatever that says.
+    #[must_use]
+    pub fn vouch(text: &[u8], naming_key: &[u8; 32]) -> Vec<u8> {
+        vouched::write(text, Self::CONTEXT, naming_key)
+    }
+
     /// # Errors
     /// For everything that [`Self::from_json`] would refuse: what cannot be read back is not written.
     pub fn to_json(&self) -> Result<Vec<u8>, Error> {
@@ -268,6 +291,18 @@ impl ChunkIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_manifest_is_looked_at_only_with_the_right_key() {
+        let bytes = Manifest::vouch(b"{}", &[7; 32]);
+        let error =
+            |bytes: &[u8], key| Manifest::from_bytes(bytes, key).expect_err("no manifest").to_string();
+        assert!(error(&bytes, &[8; 32]).contains("naming key"));
+        assert!(!error(&bytes, &[7; 32]).contains("naming key"), "it is looked at");
+        for len in [0, 10, bytes.len() - 3] {
+            assert!(Manifest::from_bytes(&bytes[..len], &[7; 32]).is_err());
+        }
+    }
 
     #[test]
     fn a_chunk_index_is_trusted_only_with_the_right_key() {

@@ -24,7 +24,24 @@ pub(crate) fn write(text: &[u8], context: &str, naming_key: &[u8; 32]) -> Vec<u8
     bytes
 }
 
+/// The rest of a document, once its first line has been checked.
+pub(crate) fn checked<'a>(
+    document: &'static str,
+    bytes: &'a [u8],
+    context: &str,
+    naming_key: &[u8; 32],
+) -> Result<&'a [u8], Error> {
+    let (claimed, text) = split(document, bytes)?;
+    check(document, claimed, text, context, naming_key)?;
+    Ok(text)
+}
+
 pub(crate) fn read(document: &'static str, bytes: &[u8]) -> Result<Unchecked, Error> {
+    let (claimed, text) = split(document, bytes)?;
+    Ok(Unchecked { claimed, text: text.to_vec() })
+}
+
+fn split<'a>(document: &'static str, bytes: &'a [u8]) -> Result<(blake3::Hash, &'a [u8]), Error> {
     let (line, text) = bytes
         .split_at_checked(LINE)
         .filter(|(line, _)| line.last() == Some(&b'\n'))
@@ -32,7 +49,21 @@ pub(crate) fn read(document: &'static str, bytes: &[u8]) -> Result<Unchecked, Er
     let digits = line.get(..LINE - 1).unwrap_or_default();
     let claimed = blake3::Hash::from_hex(digits)
         .map_err(|_| Error::malformed(document, "its first line is not a hash"))?;
-    Ok(Unchecked { claimed, text: text.to_vec() })
+    Ok((claimed, text))
+}
+
+fn check(
+    document: &'static str,
+    claimed: blake3::Hash,
+    text: &[u8],
+    context: &str,
+    naming_key: &[u8; 32],
+) -> Result<(), Error> {
+    // blake3's comparison takes the same time wherever the difference is.
+    if hash(text, context, naming_key) == claimed {
+        return Ok(());
+    }
+    Err(Error::malformed(document, "it was not written with this repository's naming key"))
 }
 
 impl Unchecked {
@@ -46,11 +77,7 @@ impl Unchecked {
         context: &str,
         naming_key: &[u8; 32],
     ) -> Result<(), Error> {
-        // blake3's comparison takes the same time wherever the difference is.
-        if hash(&self.text, context, naming_key) == self.claimed {
-            return Ok(());
-        }
-        Err(Error::malformed(document, "it was not written with this repository's naming key"))
+        check(document, self.claimed, &self.text, context, naming_key)
     }
 }
 

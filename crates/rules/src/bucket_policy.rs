@@ -71,6 +71,36 @@ pub fn gaps(policy: Option<&str>, ledger: LedgerPlace<'_>) -> Vec<String> {
     gaps
 }
 
+/// True if nothing forbids to write data that KMS does not encrypt. `prefix` is empty or without a slash at its end.
+#[must_use]
+pub fn lets_in_what_kms_has_not_encrypted(policy: Option<&str>, bucket: &str, prefix: &str) -> bool {
+    let slash = if prefix.is_empty() { "" } else { "/" };
+    let object = |name: &str| format!("arn:aws:s3:::{bucket}/{prefix}{slash}{name}");
+    let samples = ["chunks/00/0-0.zst.age", "snapshots/0/manifest.age", "snapshots/0/chunks"].map(object);
+    !statements(policy).iter().any(|statement| {
+        let condition = statement.get("Condition").and_then(Value::as_object);
+        // A request without the header differs from everything.
+        let by_kms = condition.is_some_and(|condition| {
+            condition.len() == 1
+                && condition.iter().all(|(operator, keys)| {
+                    matches!(operator.as_str(), "StringNotEquals" | "StringNotEqualsIfExists")
+                        && keys.as_object().is_some_and(|keys| {
+                            keys.len() == 1
+                                && keys.iter().all(|(key, value)| {
+                                    key.eq_ignore_ascii_case("s3:x-amz-server-side-encryption")
+                                        && texts(value) == ["aws:kms"]
+                                })
+                        })
+                })
+        });
+        is(statement, "Effect", "Deny")
+            && is_everybody(statement)
+            && names_all(statement, "Action", &["s3:PutObject".to_owned()])
+            && names_all(statement, "Resource", &samples)
+            && by_kms
+    })
+}
+
 /// True if a statement lets everybody in, without any condition.
 #[must_use]
 pub fn is_open_to_everybody(policy: Option<&str>) -> bool {
@@ -233,6 +263,27 @@ mod tests {
         };
         assert!(gaps(Some(&with("arn:aws:iam::1:role/break-glass")), LEDGER).is_empty());
         assert_eq!(gaps(Some(&with("*")), LEDGER).len(), 2);
+    }
+
+    #[test]
+    fn writing_without_kms_must_be_denied_to_everybody() {
+        let policy = r#"{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/p/*",
+            "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}}}"#;
+        let open = |policy: &str| lets_in_what_kms_has_not_encrypted(Some(policy), "b", "p");
+        assert!(!open(policy));
+        for (from, to) in [
+            ("Deny", "Allow"),
+            ("\"*\"", "\"arn:aws:iam::1:role/x\""),
+            ("b/p/*", "b/p/chunks/*"),
+            ("b/p/*", "c/p/*"),
+            ("aws:kms", "AES256"),
+            ("StringNotEquals", "StringEquals"),
+            ("s3:PutObject", "s3:GetObject"),
+            ("\"aws:kms\"", "[\"aws:kms\", \"AES256\"]"),
+        ] {
+            assert!(open(&policy.replacen(from, to, 1)), "{from} {to}");
+        }
+        assert!(lets_in_what_kms_has_not_encrypted(None, "b", "p"));
     }
 
     #[test]

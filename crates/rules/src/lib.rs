@@ -10,6 +10,7 @@
 //! - [`ledger`]: what all entries together say about one snapshot, and when an entry has done its work.
 //! - [`residency`]: where data may be.
 //! - [`bucket_policy`]: whether Amazon itself guards the ledger's entries.
+//! - [`lifecycle`]: what a bucket's own rules delete, and what they should.
 //! - [`store_fitness`]: which settings of a bucket would break a promise.
 //! - [`objection`]: everything that speaks against a restore, with the way out.
 
@@ -19,6 +20,7 @@ mod check_expression;
 pub mod closure;
 pub mod key;
 pub mod ledger;
+pub mod lifecycle;
 pub mod objection;
 pub mod residency;
 pub mod row_filter;

@@ -1,5 +1,5 @@
 //! Creates a bucket for tests at the S3 server of LETHE_TEST_S3_ENDPOINT, with `versioned` as second argument a versioned
-//! one. Lethe itself never creates a bucket.
+//! one, with `policy` one that has the policy of standard input. Lethe itself never creates a bucket.
 
 use std::error::Error;
 
@@ -29,7 +29,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let place = BucketLocationConstraint::from(region.as_str());
     let configuration = CreateBucketConfiguration::builder().location_constraint(place).build();
     client.create_bucket().bucket(&bucket).create_bucket_configuration(configuration).send().await?;
-    if arguments.next().as_deref() == Some("versioned") {
+    let how = arguments.next();
+    if how.as_deref() == Some("policy") {
+        let policy = std::io::read_to_string(std::io::stdin())?;
+        client.put_bucket_policy().bucket(&bucket).policy(policy).send().await?;
+    }
+    if how.as_deref() == Some("versioned") {
         let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
         client.put_bucket_versioning().bucket(&bucket).versioning_configuration(enabled).send().await?;
     }

@@ -39,12 +39,35 @@ pub struct BucketFacts {
     pub replication: Told<Vec<ReplicationDestination>>,
     /// The KMS key of the default encryption.
     pub kms_key: Told<Option<String>>,
+    /// Whether KMS encrypts what comes without an encryption of its own.
+    pub encrypts_by_kms: bool,
     pub versioning: Told<Versioning>,
     pub mfa_delete: bool,
     /// Days for which Object Lock keeps every new object; a year has 366.
     pub default_retention: Told<Option<u32>>,
     /// The bucket's policy, in IAM's JSON.
     pub policy: Told<Option<String>>,
+    /// True if all four parts of the public access block are on.
+    pub public_access_blocked: Told<bool>,
+    /// The lifecycle rules that are enabled, and apply to objects without tags.
+    pub lifecycle: Told<Vec<LifecycleRule>>,
+}
+
+/// What becomes of objects by their age.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LifecycleRule {
+    pub id: String,
+    /// Of the keys that it applies to.
+    pub prefix: String,
+    /// True if it applies to some sizes of objects alone.
+    pub by_size: bool,
+    pub expires_current: bool,
+    /// Days after which what was replaced goes.
+    pub expires_noncurrent: Option<u32>,
+    pub removes_delete_markers: bool,
+    /// Days.
+    pub aborts_uploads_after: Option<u32>,
+    pub moves: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -140,6 +140,10 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Denied { operation: Operation::Seal | Operation::Unseal, .. } => {
+                "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID …) and the policy of the key: it opens a secret only with the encryption context that it was sealed with"
+                    .to_owned()
+            }
             Self::Denied { .. } => {
                 "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID …) and the policy of the bucket"
                     .to_owned()
@@ -199,6 +203,8 @@ pub enum Operation {
     List,
     Delete,
     Look,
+    Seal,
+    Unseal,
 }
 
 impl fmt::Display for Operation {
@@ -211,6 +217,8 @@ impl fmt::Display for Operation {
             Self::List => "list",
             Self::Delete => "delete",
             Self::Look => "look at",
+            Self::Seal => "seal",
+            Self::Unseal => "unseal",
         })
     }
 }

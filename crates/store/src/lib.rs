@@ -7,12 +7,15 @@
 //! resumes and limits; [`GuardedStore`] wraps that, and refuses a store that is where it may not be. They implement the
 //! same trait, which is why none of its methods has a default: a wrapper cannot forget one.
 //!
+//! [`KmsKey`] speaks to the key service of the same provider.
+//!
 //! A store knows nothing of snapshots, ledgers or keys; what it is given is already encrypted.
 
 mod bucket_facts;
 mod directory;
 mod error;
 mod guarded;
+mod kms;
 mod object_name;
 mod object_store;
 mod open;
@@ -21,13 +24,14 @@ mod probe;
 mod resilient;
 mod s3;
 
-pub use bucket_facts::{Address, BucketFacts, ReplicationDestination, Told, Versioning};
+pub use bucket_facts::{Address, BucketFacts, LifecycleRule, ReplicationDestination, Told, Versioning};
 pub use directory::DirectoryStore;
 pub use error::{Error, Operation};
 pub use guarded::{Guard, GuardedStore};
+pub use kms::{Context, KmsKey, KmsSettings};
 pub use object_name::ObjectName;
 pub use object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
 pub use open::{StoreUrl, open, open_with};
 pub use probe::probe;
 pub use resilient::{ResilientStore, RetryPolicy};
-pub use s3::{Checksums, S3Settings, S3Store};
+pub use s3::{Checksums, S3Settings, S3Store, StoreEncryption};

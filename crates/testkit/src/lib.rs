@@ -1,4 +1,5 @@
-//! What the tests of all crates share: private PostgreSQL servers and an S3 server inside the test process.
+//! What the tests of all crates share: private PostgreSQL servers, and an S3 server and a key management
+//! service inside the test process.
 //!
 //! A test whose server is missing fails loudly; nothing here skips anything.
 #![allow(
@@ -8,5 +9,6 @@
     reason = "a test helper that cannot do its work must end the test with a message"
 )]
 
+pub mod kms;
 pub mod pg;
 pub mod s3;

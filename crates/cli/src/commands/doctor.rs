@@ -18,7 +18,8 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
     let mut policy = None;
     let uses = [("store", Use::Data, &stores.data), ("ledger", Use::Ledger, &stores.ledger)];
     for (what, purpose, store) in uses {
-        let examined = residency.examine(store.as_ref(), purpose).await?;
+        let encryption = settings.store_encryption()?;
+        let examined = residency.examine(store.as_ref(), purpose, encryption).await?;
         let place =
             examined.place.map_or_else(|| "on this machine".to_owned(), |place| format!("in {place}"));
         output.say(format!("{what:<9} {}: {place}", store.url()));

@@ -1,16 +1,19 @@
-//! `lethe keys list`, `add`, `remove` and `rewrap`.
+//! `lethe keys list`, `add`, `remove`, `rewrap` and `seal`.
 
 use jiff::Timestamp;
-use lethe_engine::Repository;
 use lethe_engine::key_ring::{Change, plan_change, report};
+use lethe_engine::{Repository, sealed_identity, write_new};
 use serde_json::json;
 
-use crate::args::{Keys, KeysChange};
+use crate::args::{Keys, KeysChange, KeysSeal};
 use crate::failure::Failure;
 use crate::output::{Output, age, count};
 use crate::settings::{Settings, recipients};
 
 pub(crate) async fn run(settings: &Settings, command: Keys, output: &Output) -> Result<(), Failure> {
+    if let Keys::Seal(args) = &command {
+        return seal(settings, args, output).await;
+    }
     let repository = settings.open_repository().await?;
     match command {
         Keys::List => list(&repository, output).await,
@@ -20,8 +23,28 @@ pub(crate) async fn run(settings: &Settings, command: Keys, output: &Output) -> 
         Keys::Remove(KeysChange { recipient, confirm }) => {
             change(&repository, &Change::Remove(recipients(&recipient)?), confirm, output).await
         }
+        Keys::Seal(_) => Ok(()),
         Keys::Rewrap(args) => change(&repository, &Change::Rewrap, args.confirm, output).await,
     }
+}
+
+async fn seal(settings: &Settings, args: &KeysSeal, output: &Output) -> Result<(), Failure> {
+    let stores = settings.open_stores().await?;
+    let identities = settings.any_identities(stores.data.as_ref()).await?;
+    let repository = Repository::id_in(stores.data.as_ref()).await?;
+    let profile = settings.residency()?.profile;
+    let sealed = sealed_identity::seal(profile, &args.kms_key, &identities, &repository).await?;
+    write_new(&args.file, &sealed)?;
+    let file = args.file.display().to_string();
+    output.say(format!("sealed for repository {repository}: {file}"));
+    output.say("  instead of identity_file, lethe.toml needs:");
+    output.say(format!(
+        "  identity_kms = {{ ciphertext_file = {}, key_id = {} }}",
+        toml::Value::String(file.clone()),
+        toml::Value::String(args.kms_key.clone())
+    ));
+    output.summary("keys seal", &json!({"file": file, "key": args.kms_key, "repository": repository}));
+    Ok(())
 }
 
 async fn list(repository: &Repository, output: &Output) -> Result<(), Failure> {

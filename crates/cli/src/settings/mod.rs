@@ -1,6 +1,7 @@
 //! What was typed means this: flags over `LETHE_*` variables over `lethe.toml`.
 
 mod anonymise;
+mod identity;
 mod residency;
 
 use std::collections::BTreeMap;
@@ -8,18 +9,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lethe_engine::ledger::LastSeen;
-use lethe_engine::{Identities, Keys, NamingKey, Recipient, Repository};
+use lethe_engine::{Keys, NamingKey, Recipient, Repository};
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ledger::SubjectRef;
 use lethe_format::sql::parse_table_ref;
 use lethe_postgres::ConnectionSettings;
-use lethe_store::{Checksums, S3Settings};
+use lethe_store::{Checksums, S3Settings, StoreEncryption};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use crate::args::Common;
 use crate::failure::Failure;
 use anonymise::{AnonymiseSection, InactiveSection};
+use identity::SealedIdentity;
 use residency::{ResidencySection, TargetSection};
 
 const DEFAULT_FILE: &str = "lethe.toml";
@@ -31,6 +32,7 @@ struct File {
     store: Option<String>,
     identity_file: Option<PathBuf>,
     identity_command: Option<String>,
+    identity_kms: Option<SealedIdentity>,
     naming_key_file: Option<PathBuf>,
     state_dir: Option<PathBuf>,
     jobs: Option<usize>,
@@ -88,6 +90,21 @@ struct S3Section {
     #[serde(default)]
     path_style: bool,
     checksums: Option<ChecksumSetting>,
+    /// What the store encrypts with, besides Lethe.
+    #[serde(default)]
+    sse: SseSetting,
+    /// The key's ARN, for `sse = "kms"`.
+    sse_kms_key: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SseSetting {
+    /// The bucket's default.
+    #[default]
+    None,
+    Aes256,
+    Kms,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -151,9 +168,18 @@ impl Settings {
         })
     }
 
-    fn s3(&self) -> S3Settings {
+    fn s3(&self) -> Result<S3Settings, Failure> {
         let s3 = &self.file.s3;
-        S3Settings {
+        let encryption = match (s3.sse, &s3.sse_kms_key) {
+            (SseSetting::None, None) => StoreEncryption::ByBucket,
+            (SseSetting::Aes256, None) => StoreEncryption::Aes256,
+            (SseSetting::Kms, Some(key)) => StoreEncryption::Kms { key: key.clone() },
+            _ => {
+                return Err(Failure::usage("sse = \"kms\" and sse_kms_key under [s3] go together")
+                    .hint("sse_kms_key = \"arn:aws:kms:<region>:<account>:key/<id>\""));
+            }
+        };
+        Ok(S3Settings {
             region: s3.region.clone().or_else(|| variable("LETHE_S3_REGION")),
             endpoint: s3.endpoint.clone().or_else(|| variable("LETHE_S3_ENDPOINT")),
             path_style: s3.path_style
@@ -163,14 +189,22 @@ impl Settings {
                 Some(ChecksumSetting::WhenSupported) => Checksums::WhenSupported,
                 None => Checksums::ByEndpoint,
             },
+            encryption,
             ..S3Settings::default()
-        }
+        })
+    }
+
+    pub(crate) fn store_encryption(&self) -> Result<StoreEncryption, Failure> {
+        Ok(self.s3()?.encryption)
     }
 
     /// The repository with whatever keys are configured.
     pub(crate) async fn open_repository(&self) -> Result<Repository, Failure> {
-        let keys = Keys { identities: self.identities()?, naming_key: self.naming_key()? };
+        let mut keys = Keys { identities: self.identities()?, naming_key: self.naming_key()? };
         let stores = self.open_stores().await?;
+        if keys.identities.is_none() {
+            keys.identities = self.unsealed(stores.data.as_ref()).await?;
+        }
         Ok(Repository::open_with_ledger(stores.data, stores.ledger, &keys).await?)
     }
 
@@ -185,23 +219,6 @@ impl Settings {
             home.unwrap_or_else(|| PathBuf::from("/var/lib")).join("lethe")
         });
         LastSeen::new(&folder, repository.id())
-    }
-
-    fn identities(&self) -> Result<Option<Identities>, Failure> {
-        if let Some(text) = variable("LETHE_IDENTITY").map(Zeroizing::new) {
-            return Ok(Some(Identities::parse(&text, "LETHE_IDENTITY")?));
-        }
-        if let Some(path) = variable("LETHE_IDENTITY_FILE") {
-            return Ok(Some(Identities::read(Path::new(&path))?));
-        }
-        match (&self.file.identity_file, &self.file.identity_command) {
-            (Some(_), Some(_)) => {
-                Err(Failure::usage("lethe.toml names both identity_file and identity_command"))
-            }
-            (Some(path), None) => Ok(Some(Identities::read(&self.folder.join(path))?)),
-            (None, Some(command)) => Ok(Some(Identities::parse(&run(command)?, "identity_command")?)),
-            (None, None) => Ok(None),
-        }
     }
 
     fn naming_key(&self) -> Result<Option<NamingKey>, Failure> {
@@ -333,22 +350,6 @@ fn variable(name: &str) -> Option<String> {
 fn unreadable(path: &Path, error: &toml::de::Error) -> Failure {
     let place = error.span().map(|span| format!(" at byte {}", span.start)).unwrap_or_default();
     Failure::usage(format!("{} cannot be read{place}: {}", path.display(), error.message()))
-}
-
-/// Its standard input is this program's, so that a key store may ask for a PIN.
-fn run(command: &str) -> Result<Zeroizing<String>, Failure> {
-    let output = std::process::Command::new("sh")
-        .args(["-c", command])
-        .stderr(std::process::Stdio::inherit())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => {
-            let text = String::from_utf8(output.stdout).map(Zeroizing::new);
-            text.map_err(|_| Failure::usage("identity_command printed no text"))
-        }
-        Ok(output) => Err(Failure::usage(format!("identity_command ended with {}", output.status))),
-        Err(cause) => Err(Failure::usage(format!("identity_command cannot be run: {cause}"))),
-    }
 }
 
 fn parse_size(text: &str) -> Result<u64, Failure> {

@@ -102,7 +102,7 @@ impl Settings {
         }
         let ledger_url = self.ledger_url();
         let purpose = if ledger_url.is_some() { Use::Data } else { Use::Ledger };
-        let s3 = self.s3();
+        let s3 = self.s3()?;
         let open = |url, purpose| residency.open_store(url, &s3, RetryPolicy::default(), purpose);
         let (data, more) = open(self.store_url()?, purpose).await?;
         warnings.extend(more);
@@ -130,7 +130,7 @@ impl Settings {
             "{comment}[residency]\n{comment}profile = \"{}\"               # eu: the European Union, not Germany alone\n# recheck = \"15 minutes\"\n\n",
             residency.profile
         );
-        let s3 = self.s3();
+        let s3 = self.s3()?;
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         let mut lines: Vec<String> = [("region", &s3.region), ("endpoint", &s3.endpoint)]
             .into_iter()

@@ -1,6 +1,8 @@
 //! The program as it is typed.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests say what they expect")]
 
+/// The policies of `deploy/iam`: who may send which request.
+mod access;
 /// Whole runs, and the last line for programs.
 mod flows;
 /// The help of every command.
@@ -9,6 +11,8 @@ mod help;
 mod keys;
 /// `kill -9` at any moment, of either side, and the next run.
 mod kill;
+/// An identity that AWS KMS keeps sealed.
+mod kms;
 /// Capture, heartbeats, expiry, anonymised people, and ids that are none.
 mod ledger;
 /// Bad input: what is said, the exit code, and that nothing was written.
@@ -19,5 +23,7 @@ mod residency;
 mod secrets;
 /// A folder with settings, a store and a server.
 mod shell;
+/// The roles of `deploy/sql`: who may do what in a database.
+mod sql_roles;
 /// Checking what is stored.
 mod verify;

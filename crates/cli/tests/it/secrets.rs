@@ -102,7 +102,7 @@ fn an_identity_comes_from_a_file_a_command_or_a_variable() {
     ended.expect_code(1).says("no age identity");
     holds_none("the error", &(ended.out + &ended.err), &["canary-of-a-command".to_owned()]);
     with("identity_command = \"true\"").expect_code(1).says("no identity");
-    with("identity_file = \"x\"\nidentity_command = \"y\"").expect_code(2).says("both");
+    with("identity_file = \"x\"\nidentity_command = \"y\"").expect_code(2).says("more than one of");
     with("").expect_code(0).says("0 people");
     shell.run(&["verify"]).expect_code(0).says("that needs an identity");
     shell.run(&["keys", "rewrap"]).expect_code(1).says("needs an identity");

@@ -115,16 +115,21 @@ pub async fn append(
         };
         if let Some(sealed) = &sealed {
             let name = ObjectName::new(layout::ledger_body(seq, &sealed.reference.id))?;
-            store.put(&name, sealed.bytes.clone()).await?;
+            objects::put_new(store, &name, sealed.bytes.clone()).await?;
         }
         let bytes = Bytes::from(header.to_json().map_err(Error::format(layout::ledger_header(seq)))?);
         if let Some(head) = commit(store, seq, &bytes).await? {
             last_seen.advance(&head)?;
             return Ok(Some(head));
         }
-        // Somebody else has this number: our body under it is of no use, and the chain has grown.
+        // Somebody else has this number: our body under it is of no use, and the chain has grown. Whoever may only append
+        // leaves it there, as a crash would.
         if let Some(sealed) = &sealed {
-            store.delete(&ObjectName::new(layout::ledger_body(seq, &sealed.reference.id))?).await?;
+            let name = ObjectName::new(layout::ledger_body(seq, &sealed.reference.id))?;
+            match store.delete(&name).await {
+                Ok(()) | Err(lethe_store::Error::Denied { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         chain.extend(store).await?;
     }

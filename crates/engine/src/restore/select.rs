@@ -56,11 +56,11 @@ pub(crate) async fn choose(repository: &Repository, wanted: &Wanted) -> Result<S
 pub(crate) async fn load_manifest(repository: &Repository, id: &SnapshotId) -> Result<Manifest, Error> {
     let object = layout::manifest(id);
     let sealed = objects::get(repository.store().as_ref(), &object, objects::DOCUMENT_LIMIT).await?;
-    let identities = repository.identities()?.clone();
+    let (identities, key) = (repository.identities()?.clone(), repository.naming_key()?.clone());
     let name = object.clone();
     let manifest = objects::off_runtime(move || {
-        let json = objects::unseal_document(&identities, &sealed, &name)?;
-        Manifest::from_json(&json).map_err(Error::format(&name))
+        let bytes = objects::unseal_document(&identities, &sealed, &name)?;
+        Manifest::from_bytes(&bytes, key.as_bytes()).map_err(Error::format(&name))
     })
     .await?;
     if manifest.repository != repository.id() || manifest.snapshot != *id {

@@ -19,7 +19,8 @@ pub(super) async fn write_schema(
     let recipients = repository.recipients()?.to_vec();
     let bytes = objects::off_runtime(move || objects::seal(&recipients, &archive, 3)).await?;
     let stored = StoredObject { hash: Digest::of(&bytes), len: bytes.len() as u64 };
-    repository.store().put(&ObjectName::new(layout::schema(id))?, Bytes::from(bytes)).await?;
+    let name = ObjectName::new(layout::schema(id))?;
+    objects::put_new(repository.store().as_ref(), &name, Bytes::from(bytes)).await?;
     Ok(stored)
 }
 
@@ -36,14 +37,13 @@ pub(super) async fn write_manifest(repository: &Repository, manifest: &Manifest)
     };
     let index =
         index.to_bytes(repository.naming_key()?.as_bytes()).map_err(Error::format("the chunk index"))?;
-    repository
-        .store()
-        .put(&ObjectName::new(layout::chunk_index(&manifest.snapshot))?, Bytes::from(index))
-        .await?;
+    let name = ObjectName::new(layout::chunk_index(&manifest.snapshot))?;
+    objects::put_new(repository.store().as_ref(), &name, Bytes::from(index)).await?;
 
-    let json = manifest.to_json().map_err(Error::format("the manifest"))?;
+    let bytes =
+        manifest.to_bytes(repository.naming_key()?.as_bytes()).map_err(Error::format("the manifest"))?;
     let recipients = repository.recipients()?.to_vec();
-    let sealed = objects::off_runtime(move || objects::seal(&recipients, &json, 3)).await?;
+    let sealed = objects::off_runtime(move || objects::seal(&recipients, &bytes, 3)).await?;
     let name = ObjectName::new(layout::manifest(&manifest.snapshot))?;
     objects::create(repository.store().as_ref(), name.as_str(), Bytes::from(sealed)).await?;
     let stored = StoredSnapshot { id: manifest.snapshot.clone(), ledger: manifest.ledger_window() };

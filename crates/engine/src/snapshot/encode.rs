@@ -25,3 +25,29 @@ pub(super) fn encode(
     let upload = UploadId::from_bytes(rand::random());
     Ok((Chunk { name, upload, stored, plain_len: plain.len() as u64, rows }, bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Identities;
+
+    /// Whoever can read the bucket and knows a content looks for its name.
+    #[test]
+    fn a_content_has_one_name_for_those_with_the_key_and_none_for_others() {
+        let key = |byte| NamingKey::from_bytes([byte; 32]);
+        let plain = b"a row that somebody knows";
+        assert_eq!(name(&key(1), plain), name(&key(1), plain));
+        assert_ne!(name(&key(1), plain), name(&key(2), plain));
+        assert_ne!(name(&key(1), plain), Digest::of(plain));
+    }
+
+    #[test]
+    fn what_is_stored_of_a_content_is_never_the_same_twice() {
+        let recipients = Identities::generate().recipients();
+        let name = name(&NamingKey::from_bytes([1; 32]), b"row");
+        let encoded = || encode(&recipients, name, b"row", 1, 1).expect("encode");
+        let ((one, first), (two, second)) = (encoded(), encoded());
+        assert_eq!(one.name, two.name);
+        assert!(one.upload != two.upload && one.stored.hash != two.stored.hash && first != second);
+    }
+}

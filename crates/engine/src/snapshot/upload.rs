@@ -64,7 +64,7 @@ impl Uploads {
         let encoded = move || encode::encode(&recipients, name, &plain, rows, level);
         let (chunk, bytes) = objects::off_runtime(encoded).await?;
         let object = ObjectName::new(layout::chunk(&chunk.name, &chunk.upload))?;
-        self.repository.store().put(&object, bytes).await?;
+        objects::put_new(self.repository.store().as_ref(), &object, bytes).await?;
         lock(&self.totals).new_bytes += chunk.stored.len;
         lock(&self.known).insert(name, chunk.clone());
         Ok(chunk)

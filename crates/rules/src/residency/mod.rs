@@ -6,10 +6,12 @@
 //! - [`places`]: the list.
 //! - [`endpoint`]: which host is asked, before anything is sent there.
 //! - [`bucket`]: what the bucket says of itself, before a byte of data moves.
+//! - [`key`]: where a key of KMS is, and its copies.
 //! - [`target`]: which server a restore may write to.
 
 pub mod bucket;
 pub mod endpoint;
+pub mod key;
 pub mod places;
 pub mod target;
 
@@ -18,6 +20,7 @@ use std::str::FromStr;
 
 pub use bucket::{Destination, Evidence, Told, Verdict, judge};
 pub use endpoint::{Address, Endpoint, judge_endpoint};
+pub use key::{KeyArn, StoreKey, judge_copies, judge_key, judge_key_service, judge_store_key};
 pub use places::{PLACES, Place, Provider, place};
 pub use target::{Label, Purpose, TargetPlace, judge_target};
 

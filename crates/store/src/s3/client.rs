@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{
-    IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
     StalledStreamProtectionConfig,
 };
 use aws_smithy_http_client::tls;
@@ -15,6 +15,32 @@ use aws_smithy_http_client::tls;
 use super::endpoint::{self, Pin};
 use super::settings::{Checksums, S3Settings, check_endpoint};
 use crate::{Address, Error};
+
+/// What the SDK's own chain and these settings add up to. Without `http`, the client speaks TLS with the system's roots, and
+/// knows of no proxy.
+pub(crate) async fn load(
+    region: Option<String>,
+    endpoint: Option<&str>,
+    credentials: Option<&(String, String)>,
+    http: Option<SharedHttpClient>,
+) -> SdkConfig {
+    let http = http.unwrap_or_else(|| {
+        aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https()
+    });
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region));
+    }
+    if let Some(endpoint) = endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    if let Some((key, secret)) = credentials {
+        loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "settings"));
+    }
+    loader.load().await
+}
 
 /// A client whose credentials can be asked for anew.
 #[derive(Clone, Debug)]
@@ -33,22 +59,8 @@ impl Renewable {
         if let Some(endpoint) = &settings.endpoint {
             check_endpoint(endpoint)?;
         }
-        let http = settings.http.clone().unwrap_or_else(|| {
-            aws_smithy_http_client::Builder::new()
-                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-                .build_https()
-        });
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-        if let Some(region) = &settings.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some(endpoint) = &settings.endpoint {
-            loader = loader.endpoint_url(endpoint);
-        }
-        if let Some((key, secret)) = &settings.credentials {
-            loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "settings"));
-        }
-        let shared = loader.load().await;
+        let S3Settings { region, endpoint, credentials, http, .. } = settings;
+        let shared = load(region.clone(), endpoint.as_deref(), credentials.as_ref(), http.clone()).await;
         let pin = Pin::default();
         let config = aws_sdk_s3::config::Builder::from(&shared)
             .force_path_style(settings.path_style)

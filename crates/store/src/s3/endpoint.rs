@@ -14,14 +14,14 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Scheme, host and port of a URL.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Origin {
-    scheme: String,
-    host: String,
-    port: Option<u16>,
+pub(crate) struct Origin {
+    pub(crate) scheme: String,
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
 }
 
 impl Origin {
-    fn parse(url: &str) -> Option<Self> {
+    pub(crate) fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let authority = rest.split(['/', '?', '#']).next()?;
         // Whatever stands before an @ is no host, though it may look like one.
@@ -56,7 +56,13 @@ fn without_bucket(url: &str, bucket: &str) -> Option<Origin> {
 
 /// Lets requests pass to one origin alone, once it is known.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pin(Arc<OnceLock<Origin>>);
+pub(crate) struct Pin(Arc<OnceLock<Origin>>);
+
+impl Pin {
+    pub(crate) fn set(&self, origin: Origin) {
+        let _ = self.0.set(origin);
+    }
+}
 
 impl Intercept for Pin {
     fn name(&self) -> &'static str {
@@ -79,7 +85,14 @@ impl Intercept for Pin {
 
 /// Notes where a request would go, and stops it.
 #[derive(Clone, Debug, Default)]
-struct Question(Arc<Mutex<Option<String>>>);
+pub(crate) struct Question(Arc<Mutex<Option<String>>>);
+
+impl Question {
+    /// The URL that the request was for, once it has been stopped.
+    pub(crate) fn answer(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
 
 impl Intercept for Question {
     fn name(&self) -> &'static str {
@@ -113,8 +126,7 @@ pub(super) async fn resolve(client: &Client, pin: &Pin, url: &str, bucket: &str)
         .interceptor(question.clone())
         .send()
         .await;
-    let target = question.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(origin) = target.as_deref().and_then(|target| without_bucket(target, bucket)) else {
+    let Some(origin) = question.answer().as_deref().and_then(|target| without_bucket(target, bucket)) else {
         let cause = match asked {
             Err(error) => super::failure::describe(error),
             Ok(_) => "the SDK names no host".into(),
@@ -124,7 +136,7 @@ pub(super) async fn resolve(client: &Client, pin: &Pin, url: &str, bucket: &str)
     let port = origin.port.map(|port| format!(":{port}")).unwrap_or_default();
     check_endpoint(&format!("{}://{}{port}", origin.scheme, origin.host))?;
     let Origin { scheme, host, port } = origin.clone();
-    let _ = pin.0.set(origin);
+    pin.set(origin);
     Ok(Address::S3 { scheme, host, port, bucket: bucket.to_owned() })
 }
 

@@ -1,14 +1,16 @@
 //! What a bucket's store says about it. Sources: HeadBucket, GetBucketLocation, GetBucketReplication, GetBucketEncryption,
-//! GetBucketVersioning, GetObjectLockConfiguration and GetBucketPolicy of the Amazon S3 API Reference.
+//! GetBucketVersioning, GetObjectLockConfiguration, GetBucketPolicy, GetPublicAccessBlock and
+//! GetBucketLifecycleConfiguration of the Amazon S3 API Reference.
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{
-    BucketVersioningStatus, MfaDeleteStatus, ReplicationRuleStatus, ServerSideEncryption,
+    BucketVersioningStatus, ExpirationStatus, LifecycleRule as Rule, MfaDeleteStatus, ReplicationRuleStatus,
+    ServerSideEncryption,
 };
 
 use super::S3Store;
 use super::failure::{Meaning, meaning_of, status};
-use crate::bucket_facts::{BucketFacts, ReplicationDestination, Told, Versioning};
+use crate::bucket_facts::{BucketFacts, LifecycleRule, ReplicationDestination, Told, Versioning};
 use crate::{Error, ObjectStore as _, Operation};
 
 const REGION: &str = "x-amz-bucket-region";
@@ -20,23 +22,27 @@ impl S3Store {
     pub(super) async fn facts(&self) -> Result<BucketFacts, Error> {
         // First and alone: a bucket that is not there has no other properties.
         let region = self.region_of(&self.bucket).await?;
-        let (location, replication, kms_key, (versioning, mfa_delete), default_retention, policy) = tokio::try_join!(
-            self.location(),
-            self.replication(),
-            self.kms_key(),
-            self.versioning(),
-            self.default_retention(),
-            self.policy()
+        let (
+            (location, replication, (kms_key, encrypts_by_kms)),
+            ((versioning, mfa_delete), default_retention),
+            (policy, public_access_blocked, lifecycle),
+        ) = tokio::try_join!(
+            async { tokio::try_join!(self.location(), self.replication(), self.encryption()) },
+            async { tokio::try_join!(self.versioning(), self.default_retention()) },
+            async { tokio::try_join!(self.policy(), self.public_access_blocked(), self.lifecycle()) },
         )?;
         Ok(BucketFacts {
             region,
             location,
             replication,
             kms_key,
+            encrypts_by_kms,
             versioning,
             mfa_delete,
             default_retention,
             policy,
+            public_access_blocked,
+            lifecycle,
         })
     }
 
@@ -97,18 +103,22 @@ impl S3Store {
         Ok(Told::Yes(found))
     }
 
-    async fn kms_key(&self) -> Result<Told<Option<String>>, Error> {
+    /// The key, and whether there is one: Amazon's own is not named.
+    async fn encryption(&self) -> Result<(Told<Option<String>>, bool), Error> {
         let answer = self.client.get().get_bucket_encryption().bucket(&self.bucket).send().await;
-        self.told(answer, &["ServerSideEncryptionConfigurationNotFoundError"], |output| {
+        let mut by_kms = false;
+        let key = self.told(answer, &["ServerSideEncryptionConfigurationNotFoundError"], |output| {
             let rules = output.server_side_encryption_configuration().map(|rules| rules.rules());
             let defaults = rules
                 .unwrap_or_default()
                 .iter()
-                .filter_map(|rule| rule.apply_server_side_encryption_by_default());
-            let mut by_kms =
-                defaults.filter(|default| *default.sse_algorithm() != ServerSideEncryption::Aes256);
-            by_kms.find_map(|default| default.kms_master_key_id().map(str::to_owned))
-        })
+                .filter_map(|rule| rule.apply_server_side_encryption_by_default())
+                .filter(|default| *default.sse_algorithm() != ServerSideEncryption::Aes256);
+            let keys: Vec<_> = defaults.map(|default| default.kms_master_key_id()).collect();
+            by_kms = !keys.is_empty();
+            keys.into_iter().flatten().next().map(str::to_owned)
+        })?;
+        Ok((key, by_kms))
     }
 
     async fn versioning(&self) -> Result<(Told<Versioning>, bool), Error> {
@@ -140,6 +150,29 @@ impl S3Store {
         self.told(answer, &["NoSuchBucketPolicy"], |output| output.policy().map(str::to_owned))
     }
 
+    async fn public_access_blocked(&self) -> Result<Told<bool>, Error> {
+        let answer = self.client.get().get_public_access_block().bucket(&self.bucket).send().await;
+        self.told(answer, &["NoSuchPublicAccessBlockConfiguration"], |output| {
+            output.public_access_block_configuration().is_some_and(|block| {
+                [
+                    block.block_public_acls(),
+                    block.ignore_public_acls(),
+                    block.block_public_policy(),
+                    block.restrict_public_buckets(),
+                ]
+                .into_iter()
+                .all(|part| part == Some(true))
+            })
+        })
+    }
+
+    async fn lifecycle(&self) -> Result<Told<Vec<LifecycleRule>>, Error> {
+        let answer = self.client.get().get_bucket_lifecycle_configuration().bucket(&self.bucket).send().await;
+        self.told(answer, &["NoSuchLifecycleConfiguration"], |output| {
+            output.rules().iter().filter_map(lifecycle_rule).collect()
+        })
+    }
+
     /// What an answer says; an error with one of the codes says that there is nothing.
     fn told<O, E, T: Default>(
         &self,
@@ -167,4 +200,41 @@ impl S3Store {
         status(error).is_none()
             || !matches!(meaning_of(error), Meaning::Denied | Meaning::Permanent | Meaning::WrongRegion)
     }
+}
+
+/// None for a rule that does nothing to Lethe's objects, which have no tags.
+fn lifecycle_rule(rule: &Rule) -> Option<LifecycleRule> {
+    let filter = rule.filter();
+    let and = filter.and_then(|filter| filter.and());
+    let wants_tags =
+        filter.is_some_and(|filter| filter.tag().is_some()) || and.is_some_and(|and| !and.tags().is_empty());
+    if *rule.status() != ExpirationStatus::Enabled || wants_tags {
+        return None;
+    }
+    #[allow(deprecated, reason = "old rules still have it there")]
+    let old_prefix = rule.prefix();
+    let prefix =
+        filter.and_then(|filter| filter.prefix()).or(and.and_then(|and| and.prefix())).or(old_prefix);
+    let by_size = filter.is_some_and(|filter| {
+        filter.object_size_greater_than().is_some() || filter.object_size_less_than().is_some()
+    }) || and
+        .is_some_and(|and| and.object_size_greater_than().is_some() || and.object_size_less_than().is_some());
+    let days = |days: Option<i32>| days.and_then(|days| u32::try_from(days).ok());
+    let expiration = rule.expiration();
+    Some(LifecycleRule {
+        id: rule.id().unwrap_or("without a name").to_owned(),
+        prefix: prefix.unwrap_or("").to_owned(),
+        by_size,
+        expires_current: expiration
+            .is_some_and(|expiration| expiration.days().is_some() || expiration.date().is_some()),
+        expires_noncurrent: days(
+            rule.noncurrent_version_expiration().and_then(|expiration| expiration.noncurrent_days()),
+        ),
+        removes_delete_markers: expiration
+            .is_some_and(|expiration| expiration.expired_object_delete_marker() == Some(true)),
+        aborts_uploads_after: days(
+            rule.abort_incomplete_multipart_upload().and_then(|abort| abort.days_after_initiation()),
+        ),
+        moves: !rule.transitions().is_empty() || !rule.noncurrent_version_transitions().is_empty(),
+    })
 }

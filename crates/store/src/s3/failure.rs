@@ -6,7 +6,7 @@ use crate::{Error, Operation};
 
 /// What can be done about a failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Meaning {
+pub(crate) enum Meaning {
     /// Send less.
     Throttled,
     /// Send it again.
@@ -21,7 +21,7 @@ pub(super) enum Meaning {
 }
 
 /// `status` is none if no answer came.
-pub(super) fn meaning(status: Option<u16>, code: Option<&str>) -> Meaning {
+pub(crate) fn meaning(status: Option<u16>, code: Option<&str>) -> Meaning {
     match (code, status) {
         (
             Some(
@@ -55,18 +55,20 @@ pub(super) fn meaning(status: Option<u16>, code: Option<&str>) -> Meaning {
         (_, Some(501 | 505)) => Meaning::Permanent,
         (Some("RequestTimeout" | "RequestTimeoutException" | "InternalError"), _)
         | (_, None | Some(408 | 500..=599)) => Meaning::Transient,
+        // KMS answers so with status 400.
+        (Some("AccessDeniedException"), _) => Meaning::Denied,
         (Some("OperationAborted" | "ConditionalRequestConflict"), _) => Meaning::Conflict,
         (_, Some(401 | 403)) => Meaning::Denied,
         _ => Meaning::Permanent,
     }
 }
 
-pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
+pub(crate) fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
 /// What the SDK's failure means.
-pub(super) fn meaning_of<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Meaning {
+pub(crate) fn meaning_of<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Meaning {
     match error {
         SdkError::ConstructionFailure(_) => Meaning::Permanent,
         // An answer that broke off or is no S3: its status does not say how it would have ended.
@@ -75,7 +77,7 @@ pub(super) fn meaning_of<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Meanin
     }
 }
 
-pub(super) fn error<E>(store: String, operation: Operation, name: String, error: SdkError<E>) -> Error
+pub(crate) fn error<E>(store: String, operation: Operation, name: String, error: SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -97,7 +99,7 @@ where
 }
 
 /// The service's code and message, or the chain of causes; never the request.
-pub(super) fn describe<E>(error: SdkError<E>) -> Box<dyn std::error::Error + Send + Sync>
+pub(crate) fn describe<E>(error: SdkError<E>) -> Box<dyn std::error::Error + Send + Sync>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -131,6 +133,7 @@ mod tests {
             (Some(403), Some("RequestTimeTooSkewed"), Meaning::ClockSkew),
             (Some(403), Some("AccessDenied"), Meaning::Denied),
             (Some(403), None, Meaning::Denied),
+            (Some(400), Some("AccessDeniedException"), Meaning::Denied),
             (Some(301), Some("PermanentRedirect"), Meaning::WrongRegion),
             (Some(400), Some("AuthorizationHeaderMalformed"), Meaning::WrongRegion),
             (Some(409), Some("OperationAborted"), Meaning::Conflict),

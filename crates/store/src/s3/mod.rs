@@ -1,9 +1,9 @@
 //! Amazon S3 and everything that speaks its protocol. Each call is one request: what fails is not sent again here.
 
-mod client;
-mod endpoint;
+pub(crate) mod client;
+pub(crate) mod endpoint;
 mod facts;
-mod failure;
+pub(crate) mod failure;
 mod history;
 mod read;
 mod settings;
@@ -14,7 +14,9 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::ServerSideEncryption;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
@@ -22,7 +24,7 @@ use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionIn
 use crate::{Address, BucketFacts, Error, ObjectName, Operation, pages};
 use client::Renewable;
 use failure::status;
-pub use settings::{Checksums, S3Settings};
+pub use settings::{Checksums, S3Settings, StoreEncryption};
 
 #[derive(Clone, Debug)]
 pub struct S3Store {
@@ -31,6 +33,7 @@ pub struct S3Store {
     bucket: String,
     /// Empty, or ending in a slash.
     prefix: String,
+    encryption: StoreEncryption,
     url: Arc<str>,
 }
 
@@ -44,11 +47,23 @@ impl S3Store {
             if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
         let (client, address) = Renewable::connect(&url, bucket, settings).await?;
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { client, address, bucket: bucket.to_owned(), prefix, url: url.into() })
+        let encryption = settings.encryption.clone();
+        Ok(Self { client, address, bucket: bucket.to_owned(), prefix, encryption, url: url.into() })
     }
 
     fn key(&self, name: &ObjectName) -> String {
         format!("{}{name}", self.prefix)
+    }
+
+    fn put_request(&self, name: &ObjectName) -> PutObjectFluentBuilder {
+        let request = self.client.get().put_object().bucket(&self.bucket).key(self.key(name));
+        match &self.encryption {
+            StoreEncryption::ByBucket => request,
+            StoreEncryption::Aes256 => request.server_side_encryption(ServerSideEncryption::Aes256),
+            StoreEncryption::Kms { key } => {
+                request.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(key)
+            }
+        }
     }
 
     fn not_found(&self, name: &ObjectName) -> Error {
@@ -94,17 +109,17 @@ impl ObjectStore for S3Store {
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {
-        let request = self.client.get().put_object().bucket(&self.bucket).key(self.key(name));
-        request.body(ByteStream::from(body)).send().await.map_err(|error| match status(&error) {
-            Some(409) => Error::Conflict { store: self.url(), name: name.clone() },
-            _ => self.error(Operation::Put, name, error),
+        self.put_request(name).body(ByteStream::from(body)).send().await.map_err(|error| {
+            match status(&error) {
+                Some(409) => Error::Conflict { store: self.url(), name: name.clone() },
+                _ => self.error(Operation::Put, name, error),
+            }
         })?;
         Ok(())
     }
 
     async fn put_if_absent(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {
-        let request =
-            self.client.get().put_object().bucket(&self.bucket).key(self.key(name)).if_none_match("*");
+        let request = self.put_request(name).if_none_match("*");
         request.body(ByteStream::from(body)).send().await.map_err(|error| match status(&error) {
             Some(412) => Error::AlreadyExists { store: self.url(), name: name.clone() },
             Some(409) => Error::Conflict { store: self.url(), name: name.clone() },

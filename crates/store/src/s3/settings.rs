@@ -11,6 +11,7 @@ pub struct S3Settings {
     /// `https://host/bucket` instead of `https://bucket.host`.
     pub path_style: bool,
     pub checksums: Checksums,
+    pub encryption: StoreEncryption,
     /// Access key and secret key, instead of those of the chain. Meant for tests: production uses the chain.
     pub credentials: Option<(String, String)>,
     /// Instead of the one that speaks TLS with the system's roots. Meant for tests, which pretend to be other hosts.
@@ -22,6 +23,18 @@ impl std::fmt::Debug for S3Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "S3Settings({:?}, {:?})", self.region, self.endpoint)
     }
+}
+
+/// What the store is asked to encrypt objects with, besides Lethe's own encryption.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum StoreEncryption {
+    /// Nothing is asked: the bucket's default.
+    #[default]
+    ByBucket,
+    /// SSE-S3: a key that the store keeps.
+    Aes256,
+    /// SSE-KMS: the key with this ARN.
+    Kms { key: String },
 }
 
 /// When the SDK adds its own checksums to requests and checks those of answers.

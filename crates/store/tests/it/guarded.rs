@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use lethe_store::{
-    Address, BucketFacts, Checksums, Error, Guard, GuardedStore, ObjectName, ObjectStore, ResilientStore,
-    RetryPolicy, Told, Versioning,
+    Address, BucketFacts, Checksums, Error, Guard, GuardedStore, LifecycleRule, ObjectName, ObjectStore,
+    ResilientStore, RetryPolicy, Told, Versioning,
 };
 use lethe_testkit::s3::{Fault, Replication, Requests, S3Server, Seen};
 
@@ -93,6 +93,12 @@ async fn the_region_is_told_even_where_access_is_denied() {
     assert_eq!((facts.region, facts.location), (None, Told::Yes(None)));
 }
 
+const RULES: &str = "<Rule><ID>a</ID><Status>Enabled</Status><Filter><Prefix></Prefix></Filter><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration><AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>\
+<Rule><ID>b</ID><Status>Enabled</Status><Filter><And><Prefix>x/</Prefix><ObjectSizeGreaterThan>9</ObjectSizeGreaterThan></And></Filter><NoncurrentVersionExpiration><NoncurrentDays>3</NoncurrentDays></NoncurrentVersionExpiration></Rule>\
+<Rule><ID>c</ID><Status>Enabled</Status><Prefix>old/</Prefix><Expiration><Days>30</Days></Expiration><Transition><Days>7</Days><StorageClass>GLACIER</StorageClass></Transition></Rule>\
+<Rule><ID>d</ID><Status>Disabled</Status><Filter><Prefix></Prefix></Filter><Expiration><Days>30</Days></Expiration></Rule>\
+<Rule><ID>e</ID><Status>Enabled</Status><Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter><Expiration><Days>30</Days></Expiration></Rule>";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn facts_are_what_the_bucket_says() {
     let (server, store) = s3::store(Checksums::WhenSupported).await;
@@ -104,10 +110,13 @@ async fn facts_are_what_the_bucket_says() {
         location: Told::Yes(Some("eu-central-1".to_owned())),
         replication: Told::Yes(Vec::new()),
         kms_key: Told::Yes(None),
+        encrypts_by_kms: false,
         versioning: Told::Yes(Versioning::Never),
         mfa_delete: false,
         default_retention: Told::Yes(None),
         policy: Told::Yes(None),
+        public_access_blocked: Told::Yes(false),
+        lifecycle: Told::Yes(Vec::new()),
     };
     assert_eq!(plain, expected);
     server.configure(s3::BUCKET, |bucket| {
@@ -123,6 +132,8 @@ async fn facts_are_what_the_bucket_says() {
         bucket.mfa_delete = true;
         bucket.lock_days = Some(40);
         bucket.policy = Some("{\"Statement\": []}".to_owned());
+        bucket.public_access_block = Some([true, true, true, false]);
+        bucket.lifecycle = Some(RULES.to_owned());
     });
     let facts = store.bucket_facts().await.expect("facts").expect("of a bucket");
     let Told::Yes(destinations) = facts.replication else { panic!("{:?}", facts.replication) };
@@ -132,6 +143,21 @@ async fn facts_are_what_the_bucket_says() {
     assert_eq!((facts.versioning, facts.mfa_delete), (Told::Yes(Versioning::Suspended), true));
     assert_eq!(facts.default_retention, Told::Yes(Some(40)));
     assert_eq!(facts.policy, Told::Yes(Some("{\"Statement\": []}".to_owned())));
+    assert!(facts.encrypts_by_kms && facts.public_access_blocked == Told::Yes(false));
+    let rule = |id: &str, prefix: &str| LifecycleRule {
+        id: id.to_owned(),
+        prefix: prefix.to_owned(),
+        ..LifecycleRule::default()
+    };
+    let expected = vec![
+        LifecycleRule { aborts_uploads_after: Some(1), removes_delete_markers: true, ..rule("a", "") },
+        LifecycleRule { expires_noncurrent: Some(3), by_size: true, ..rule("b", "x/") },
+        LifecycleRule { expires_current: true, moves: true, ..rule("c", "old/") },
+    ];
+    assert_eq!(facts.lifecycle, Told::Yes(expected), "without the ones that are disabled or want a tag");
+    server.configure(s3::BUCKET, |bucket| bucket.public_access_block = Some([true; 4]));
+    let facts = store.bucket_facts().await.expect("facts").expect("of a bucket");
+    assert_eq!(facts.public_access_blocked, Told::Yes(true));
     server.configure(s3::BUCKET, |bucket| {
         bucket.replication = Replication::Refused { status: 403, code: "AccessDenied" };
     });

@@ -13,6 +13,8 @@ use s3s::service::S3Service;
 use super::connection::Reset;
 use super::fault::Fault;
 use super::faulty_body::FaultyBody;
+use super::iam::Policy;
+use super::principal::{access_key, permission};
 use super::{Misbehaviour, State, hetzner};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -23,6 +25,16 @@ pub struct Seen {
     /// Its name in the API, `GetObject`.
     pub operation: &'static str,
     pub bucket: String,
+    /// Empty if it was about the bucket.
+    pub key: String,
+    /// Whose signature it carries.
+    pub access_key: Option<String>,
+    /// What the principal needs for it: `s3:GetObject`.
+    pub permission: Option<String>,
+    /// True if that principal's policies, or the bucket's, do not allow it.
+    pub denied: bool,
+    /// What the store is asked to encrypt with: the algorithm, and the key if one is named.
+    pub encryption: Option<String>,
     pub range: Option<String>,
     pub if_match: Option<String>,
     pub fault: Option<Fault>,
@@ -61,23 +73,37 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl Front {
-    fn arrived(&self, request: &Request<Incoming>) -> (Option<Fault>, InFlight) {
+    fn arrived(&self, request: &Request<Incoming>) -> (Option<Fault>, bool, InFlight) {
         let operation = operation(request);
-        let bucket = bucket_of(request).to_owned();
         let header = |name| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
         let mut state = lock(&self.state);
         state.in_flight += 1;
         let fault = state.faults.next(operation);
         let at_once = state.in_flight;
+        let denied = is_denied(&state, request);
         state.seen.push(Seen {
             operation,
-            bucket,
+            bucket: bucket_of(request).to_owned(),
+            key: key_of(request),
+            access_key: access_key(request),
+            permission: permission(request),
+            denied,
+            encryption: encryption(request),
             range: header(RANGE),
             if_match: header(IF_MATCH),
             fault,
             at_once,
         });
-        (fault, InFlight(self.state.clone()))
+        (fault, denied, InFlight(self.state.clone()))
+    }
+
+    /// HeadBucket says where a bucket is also to those who may do nothing with it.
+    fn denial(&self, request: &Request<Incoming>) -> Canned {
+        let state = lock(&self.state);
+        let tells_region = !state.misbehaviours.contains(&Misbehaviour::NoRegionHeader);
+        let region = state.settings.get(bucket_of(request)).cloned().unwrap_or_default().region;
+        let region = (tells_region && operation(request) == "HeadBucket").then_some(region);
+        Canned { region, ..Canned::error(403, "AccessDenied") }
     }
 
     /// An answer that the service has no part in.
@@ -96,7 +122,7 @@ impl Front {
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Response<FaultyBody>, BoxError> {
-        let (fault, in_flight) = self.arrived(&request);
+        let (fault, denied, in_flight) = self.arrived(&request);
         if let Some(refusal) = fault.and_then(Fault::refusal) {
             // A client that is still sending would see a reset instead of the answer.
             drain(request.into_body()).await;
@@ -106,6 +132,11 @@ impl Front {
             let empty =
                 Canned::ok("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>".into());
             return empty.into_response(self.reset, in_flight);
+        }
+        if denied {
+            let denial = self.denial(&request);
+            drain(request.into_body()).await;
+            return denial.into_response(self.reset, in_flight);
         }
         if let Some(answer) = self.canned(&request) {
             drain(request.into_body()).await;
@@ -139,19 +170,66 @@ impl Service<Request<Incoming>> for Front {
     }
 }
 
-fn bucket_of(request: &Request<Incoming>) -> &str {
+/// Keys without policies belong to whoever owns everything.
+fn is_denied(state: &State, request: &Request<Incoming>) -> bool {
+    let key = access_key(request);
+    let Some(principal) = state.principals.iter().find(|one| Some(&one.access_key) == key.as_ref()) else {
+        return false;
+    };
+    let bucket = bucket_of(request);
+    let policy = state.settings.get(bucket).and_then(|settings| settings.policy.as_deref());
+    let is_there = state.buckets.get(bucket).is_some_and(|found| found.get(&key_of(request)).is_some());
+    !principal.may(request, !state.insecure, policy.map(Policy::parse).as_ref(), is_there)
+}
+
+pub(super) fn bucket_of<B>(request: &Request<B>) -> &str {
     request.uri().path().trim_start_matches('/').split('/').next().unwrap_or("")
 }
 
-/// The operation's name in the API, from a path-style request.
-fn operation(request: &Request<Incoming>) -> &'static str {
+/// The object's key; empty if the request is about the bucket.
+pub(super) fn key_of<B>(request: &Request<B>) -> String {
     let path = request.uri().path().trim_start_matches('/');
-    let of_object = path.split_once('/').is_some_and(|(_, key)| !key.is_empty());
-    let asks = |name: &str| {
-        let query = request.uri().query().unwrap_or("");
-        query.split('&').any(|part| part.split('=').next() == Some(name))
-    };
+    decoded(path.split_once('/').map_or("", |(_, key)| key))
+}
+
+/// A parameter of the query.
+pub(super) fn parameter<B>(request: &Request<B>, name: &str) -> Option<String> {
+    let query = request.uri().query().unwrap_or("");
+    let mut parts = query.split('&').map(|part| part.split_once('=').unwrap_or((part, "")));
+    parts.find(|(found, _)| *found == name).map(|(_, value)| decoded(value))
+}
+
+pub(super) fn asks<B>(request: &Request<B>, name: &str) -> bool {
+    parameter(request, name).is_some()
+}
+
+/// `%2F` is a slash.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, more @ ..] = rest {
+        let digits = more.get(..2).filter(|_| *first == b'%').and_then(|digits| str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &more[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The operation's name in the API, from a path-style request.
+pub(super) fn operation<B>(request: &Request<B>) -> &'static str {
+    let of_object = !key_of(request).is_empty();
+    let asks = |name: &str| asks(request, name);
     match (request.method(), of_object) {
+        (&Method::DELETE, true) if asks("uploadId") => "AbortMultipartUpload",
+        (_, true) if asks("uploadId") || asks("uploads") || asks("tagging") || asks("acl") => "Other",
         (&Method::GET, true) => "GetObject",
         (&Method::PUT, true) => "PutObject",
         (&Method::HEAD, true) => "HeadObject",
@@ -165,8 +243,18 @@ fn operation(request: &Request<Incoming>) -> &'static str {
         (&Method::GET, false) if asks("versioning") => "GetBucketVersioning",
         (&Method::GET, false) if asks("object-lock") => "GetObjectLockConfiguration",
         (&Method::GET, false) if asks("policy") => "GetBucketPolicy",
+        (&Method::GET, false) if asks("lifecycle") => "GetBucketLifecycleConfiguration",
+        (&Method::GET, false) if asks("publicAccessBlock") => "GetPublicAccessBlock",
+        (&Method::GET, false) if asks("uploads") => "ListMultipartUploads",
         _ => "Other",
     }
+}
+
+fn encryption<B>(request: &Request<B>) -> Option<String> {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let algorithm = header("x-amz-server-side-encryption")?;
+    let key = header("x-amz-server-side-encryption-aws-kms-key-id").map(|key| format!(" {key}"));
+    Some(algorithm.to_owned() + key.as_deref().unwrap_or_default())
 }
 
 async fn drain(mut body: Incoming) {

@@ -11,8 +11,10 @@ mod fault;
 mod faulty_body;
 mod front;
 mod hetzner;
+mod iam;
 mod kind;
 mod pretend;
+mod principal;
 mod service;
 mod settings;
 
@@ -23,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -36,8 +38,10 @@ use service::Service;
 
 pub use fault::{Fault, Requests};
 pub use front::Seen;
+pub use iam::{Asked, Policy, is_allowed};
 pub use kind::Kind;
 pub use pretend::Pretend;
+pub use principal::{ACCOUNT, Principal};
 pub use settings::{BucketSettings, Replication};
 
 /// What real stores get wrong, by who does.
@@ -76,6 +80,28 @@ pub(crate) struct State {
     pub(crate) seen: Vec<Seen>,
     /// Requests that are being served.
     pub(crate) in_flight: usize,
+    /// Who may use the server besides the owner of everything.
+    pub(crate) principals: Vec<Principal>,
+    /// Policies are told that requests come without TLS.
+    pub(crate) insecure: bool,
+}
+
+/// The keys that requests may be signed with.
+#[derive(Debug)]
+struct Keys(Arc<Mutex<State>>);
+
+#[async_trait::async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, access_key: &str) -> s3s::S3Result<SecretKey> {
+        if access_key == ACCESS_KEY {
+            return Ok(SecretKey::from(SECRET_KEY));
+        }
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = state.principals.iter().find(|principal| principal.access_key == access_key);
+        found
+            .map(|principal| SecretKey::from(principal.secret_key.clone()))
+            .ok_or_else(|| s3s::s3_error!(InvalidAccessKeyId))
+    }
 }
 
 /// A running server; it ends when this is dropped.
@@ -100,7 +126,7 @@ impl S3Server {
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Mutex::new(State::default()));
         let mut builder = S3ServiceBuilder::new(Service::new(state.clone()));
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        builder.set_auth(Keys(state.clone()));
         let service = builder.build();
         let shared = state.clone();
         let task = tokio::spawn(async move {
@@ -142,6 +168,17 @@ impl S3Server {
     /// Changes what a bucket says of itself.
     pub fn configure(&self, bucket: &str, change: impl FnOnce(&mut BucketSettings)) {
         change(self.state().settings.entry(bucket.to_owned()).or_default());
+    }
+
+    /// Lets somebody in who may do what their policies and the bucket's say: everything else is answered with
+    /// `403 AccessDenied`. The owner of everything, whose keys are [`ACCESS_KEY`] and [`SECRET_KEY`], is limited by neither.
+    pub fn admit(&self, principal: Principal) {
+        self.state().principals.push(principal);
+    }
+
+    /// What policies are told about requests; by default that they come over TLS, as they do from outside.
+    pub fn pretend_insecure(&self, insecure: bool) {
+        self.state().insecure = insecure;
     }
 
     /// A client for the SDK that sends every request here, whatever host it was for.

@@ -21,6 +21,10 @@ pub struct BucketSettings {
     pub lock_days: Option<u32>,
     /// IAM's JSON.
     pub policy: Option<String>,
+    /// The four parts of the public access block.
+    pub public_access_block: Option<[bool; 4]>,
+    /// The rules of the lifecycle configuration, `<Rule>…</Rule>…`.
+    pub lifecycle: Option<String>,
 }
 
 /// What GetBucketReplication answers.
@@ -47,6 +51,8 @@ impl Default for BucketSettings {
             mfa_delete: false,
             lock_days: None,
             policy: None,
+            public_access_block: None,
+            lifecycle: None,
         }
     }
 }
@@ -66,6 +72,13 @@ impl BucketSettings {
             "GetBucketPolicy" => Some(match &self.policy {
                 Some(policy) => Canned::ok(policy.clone()),
                 None => Canned::error(404, "NoSuchBucketPolicy"),
+            }),
+            "GetPublicAccessBlock" => Some(self.public_access_block()),
+            "GetBucketLifecycleConfiguration" => Some(match &self.lifecycle {
+                Some(rules) => {
+                    Canned::ok(format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>"))
+                }
+                None => Canned::error(404, "NoSuchLifecycleConfiguration"),
             }),
             "GetBucketVersioning" if self.versioning.is_some() || self.mfa_delete => {
                 let status = self.versioning.unwrap_or("Enabled");
@@ -116,6 +129,15 @@ impl BucketSettings {
         };
         Canned::ok(format!(
             "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>{key}</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
+        ))
+    }
+
+    fn public_access_block(&self) -> Canned {
+        let Some([acls, ignored, policy, restricted]) = self.public_access_block else {
+            return Canned::error(404, "NoSuchPublicAccessBlockConfiguration");
+        };
+        Canned::ok(format!(
+            "<PublicAccessBlockConfiguration><BlockPublicAcls>{acls}</BlockPublicAcls><IgnorePublicAcls>{ignored}</IgnorePublicAcls><BlockPublicPolicy>{policy}</BlockPublicPolicy><RestrictPublicBuckets>{restricted}</RestrictPublicBuckets></PublicAccessBlockConfiguration>"
         ))
     }
 
