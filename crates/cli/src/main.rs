@@ -9,8 +9,13 @@ mod progress_bar;
 mod settings;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use clap::Parser as _;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 fn main() -> ExitCode {
     hardening::harden();
@@ -29,14 +34,28 @@ fn main() -> ExitCode {
             () = interrupted() => Err(failure::Failure::interrupted()),
         }
     };
-    match runtime.block_on(run) {
+    let code = match runtime.block_on(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => output.failure(&failure),
-    }
+    };
+    // A chunk that is being compressed may come to its end; whatever takes longer is left.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    code
 }
 
-/// SIGINT or SIGTERM. What is under way is left as a crash would leave it, which every flow is made for.
+/// SIGINT or SIGTERM. What is under way is left as a crash would leave it, which every flow is made for; the second one
+/// ends the process where it stands.
 async fn interrupted() {
+    let once = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: what looks at the flag comes before what sets it.
+        let _ = flag::register_conditional_shutdown(
+            signal,
+            lethe_engine::ExitCode::Interrupted as i32,
+            once.clone(),
+        );
+        let _ = flag::register(signal, once.clone());
+    }
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))

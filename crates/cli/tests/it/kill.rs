@@ -1,4 +1,4 @@
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lethe_testkit::pg::Shutdown;
@@ -137,6 +137,55 @@ fn an_interrupted_restore_says_how_to_go_on() {
     send(&process, "-INT");
     send(&process, "-CONT");
     assert_eq!(process.wait().expect("wait").code(), Some(9));
+}
+
+#[test]
+fn a_restore_that_is_told_to_end_ends_at_once_and_says_how_to_go_on() {
+    let shell = company();
+    shell.server.create_database("restored");
+    let into = shell.server.url("restored");
+    let begun = "SELECT to_regclass('lethe.restored_chunks') IS NOT NULL";
+    for pause in [0, 100, 400, 900] {
+        let mut command = shell.command(&["restore", "--into", &into, "--jobs", "2"]);
+        let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("start lethe");
+        while shell.server.sql("restored", begun) != "t" {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(pause));
+        send(&process, "-TERM");
+        let ended = process.wait_with_output().expect("wait");
+        if ended.status.success() {
+            // It had come to its end already.
+            break;
+        }
+        assert_eq!(ended.status.code(), Some(9));
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(said.contains("interrupted") && said.contains("running it again"), "{said}");
+    }
+    shell.restore("restored").expect_code(0);
+    assert_same_rows((&shell.server, "expected"), (&shell.server, "restored"));
+}
+
+#[test]
+fn a_second_signal_ends_it_where_it_stands() {
+    let shell = company();
+    shell.server.create_database("restored");
+    // Nobody reads what it says, so it cannot say it, and hangs when it wants to.
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    std::io::Write::write_all(&mut writer, &[b'.'; 65_536]).expect("fill the pipe");
+    let mut command = shell.command(&["restore", "--into", &shell.server.url("restored"), "--jobs", "1"]);
+    let mut process = command.stdout(Stdio::null()).stderr(writer).spawn().expect("start lethe");
+    while shell.server.sql("restored", "SELECT to_regclass('lethe.restore') IS NOT NULL") != "t" {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    send(&process, "-INT");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(process.try_wait().expect("look at lethe").is_none(), "the first one lets it say something");
+    send(&process, "-INT");
+    assert_eq!(process.wait().expect("wait").code(), Some(9));
+    drop(reader);
+    shell.restore("restored").expect_code(0);
+    assert_same_rows((&shell.server, "expected"), (&shell.server, "restored"));
 }
 
 #[test]

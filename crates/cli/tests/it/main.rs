@@ -9,8 +9,12 @@ mod help;
 mod keys;
 /// `kill -9` at any moment, of either side, and the next run.
 mod kill;
+/// Rows that a target refuses.
+mod leaks;
 /// Capture, heartbeats, expiry, anonymised people, and ids that are none.
 mod ledger;
+/// `kill -9` at random instants.
+mod random_kills;
 /// Bad input: what is said, the exit code, and that nothing was written.
 mod refusals;
 /// Stores and servers that are where data may not be.
