@@ -9,13 +9,9 @@ mod progress_bar;
 mod settings;
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Parser as _;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
 fn main() -> ExitCode {
     hardening::harden();
@@ -43,19 +39,8 @@ fn main() -> ExitCode {
     code
 }
 
-/// SIGINT or SIGTERM. What is under way is left as a crash would leave it, which every flow is made for; the second one
-/// ends the process where it stands.
+/// SIGINT or SIGTERM. What is under way is left as a crash would leave it, which every flow is made for.
 async fn interrupted() {
-    let once = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: what looks at the flag comes before what sets it.
-        let _ = flag::register_conditional_shutdown(
-            signal,
-            lethe_engine::ExitCode::Interrupted as i32,
-            once.clone(),
-        );
-        let _ = flag::register(signal, once.clone());
-    }
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))

@@ -167,28 +167,6 @@ fn a_restore_that_is_told_to_end_ends_at_once_and_says_how_to_go_on() {
 }
 
 #[test]
-fn a_second_signal_ends_it_where_it_stands() {
-    let shell = company();
-    shell.server.create_database("restored");
-    // Nobody reads what it says, so it cannot say it, and hangs when it wants to.
-    let (reader, mut writer) = std::io::pipe().expect("a pipe");
-    std::io::Write::write_all(&mut writer, &[b'.'; 65_536]).expect("fill the pipe");
-    let mut command = shell.command(&["restore", "--into", &shell.server.url("restored"), "--jobs", "1"]);
-    let mut process = command.stdout(Stdio::null()).stderr(writer).spawn().expect("start lethe");
-    while shell.server.sql("restored", "SELECT to_regclass('lethe.restore') IS NOT NULL") != "t" {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    send(&process, "-INT");
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(process.try_wait().expect("look at lethe").is_none(), "the first one lets it say something");
-    send(&process, "-INT");
-    assert_eq!(process.wait().expect("wait").code(), Some(9));
-    drop(reader);
-    shell.restore("restored").expect_code(0);
-    assert_same_rows((&shell.server, "expected"), (&shell.server, "restored"));
-}
-
-#[test]
 fn an_erasure_that_arrives_after_a_restore_began_is_never_forgotten() {
     let shell = company();
     shell.server.create_database("restored");
