@@ -173,7 +173,7 @@ impl Sweep {
 async fn a_restore_survives_every_operation_of_the_store() {
     let mut sweep = Sweep::new().await;
     for (trouble, samples) in
-        [(Trouble::Error, 8), (Trouble::LostAnswer, 8), (Trouble::WrongByte, 6), (Trouble::Truncated, 6)]
+        [(Trouble::Error, 4), (Trouble::LostAnswer, 4), (Trouble::WrongByte, 2), (Trouble::Truncated, 2)]
     {
         sweep.store.fail_at(u64::MAX, trouble);
         let database = sweep.new_database();
@@ -211,7 +211,7 @@ async fn a_restore_survives_every_round_trip_to_the_target() {
     let database = sweep.new_database();
     sweep.restore(&proxy.url(&database)).await.expect("restore");
     let steps = proxy.take_requests();
-    for (act, samples) in [("Cut", 16), ("LoseAnswer", 16)] {
+    for (act, samples) in [("Cut", 7), ("LoseAnswer", 7)] {
         for number in Sweep::numbers(steps, samples) {
             let what = format!("{act} at {number} of {steps}");
             let database = sweep.new_database();
@@ -249,7 +249,7 @@ async fn a_snapshot_survives_every_operation_of_the_store() {
     let mut sweep = Sweep::new().await;
     let url = sweep.world.server.url("source");
     for (trouble, samples) in
-        [(Trouble::Error, 8), (Trouble::LostAnswer, 8), (Trouble::WrongByte, 3), (Trouble::Truncated, 3)]
+        [(Trouble::Error, 4), (Trouble::LostAnswer, 4), (Trouble::WrongByte, 2), (Trouble::Truncated, 2)]
     {
         sweep.store.fail_at(u64::MAX, trouble);
         sweep.world.server.sql("source", "UPDATE purchase SET what = what");
@@ -281,7 +281,7 @@ async fn a_snapshot_survives_every_round_trip_to_the_source() {
     let proxy = PgProxy::start(&sweep.world.server);
     sweep.snapshot(&proxy.url("source")).await.expect("snapshot");
     let steps = proxy.take_requests();
-    for (act, samples) in [("Cut", 12), ("LoseAnswer", 12)] {
+    for (act, samples) in [("Cut", 5), ("LoseAnswer", 5)] {
         for number in Sweep::numbers(steps, samples) {
             let what = format!("{act} at {number} of {steps}");
             sweep.world.server.sql("source", "UPDATE purchase SET what = what");
