@@ -7,7 +7,7 @@ use lethe_testkit::pg::PgServer;
 /// # Panics
 /// If they differ, with the tables and the numbers of rows.
 pub fn assert_same_rows(one: (&PgServer, &str), other: (&PgServer, &str)) {
-    let (first, second) = (rows(one.0, one.1), rows(other.0, other.1));
+    let (first, second) = (contents(one.0, one.1), contents(other.0, other.1));
     if first == second {
         return;
     }
@@ -27,13 +27,40 @@ pub fn assert_same_rows(one: (&PgServer, &str), other: (&PgServer, &str)) {
     );
 }
 
-fn rows(server: &PgServer, database: &str) -> String {
-    let tables = server.sql(
+/// As [`assert_same_rows`], for tables of any size: by the number of rows of each table and the sum of their hashes.
+///
+/// # Panics
+/// If they differ.
+pub fn assert_same_sums(one: (&PgServer, &str), other: (&PgServer, &str)) {
+    assert_eq!(sums(one.0, one.1), sums(other.0, other.1), "{} and {} differ", one.1, other.1);
+}
+
+fn sums(server: &PgServer, database: &str) -> String {
+    let script: String = tables(server, database)
+        .lines()
+        .map(|table| {
+            format!(
+                "SELECT '{} ' || count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)), 0) FROM ONLY {table} t;\n",
+                table.replace('\'', "''")
+            )
+        })
+        .collect();
+    server.sql(database, &script)
+}
+
+fn tables(server: &PgServer, database: &str) -> String {
+    server.sql(
         database,
         "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1",
-    );
+    )
+}
+
+/// Every row of every table as text, long ones by their hash.
+#[must_use]
+pub fn contents(server: &PgServer, database: &str) -> String {
+    let tables = tables(server, database);
     let mut script =
         String::from("SET extra_float_digits = 3; SET timezone = 'UTC'; SET bytea_output = 'hex';\n");
     for table in tables.lines() {

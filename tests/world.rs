@@ -157,6 +157,7 @@ impl World {
             request: None,
             acknowledged: Vec::new(),
             subjects: Vec::new(),
+            patience: Duration::from_secs(60),
         }
     }
 }

@@ -11,6 +11,8 @@ mod capture;
 mod equality;
 /// One of every kind of object and of every type.
 mod everything;
+/// One operation or round trip fails, each in its turn.
+mod fail_at_n;
 /// Stores that somebody has prepared.
 mod hostile;
 /// Ids that were given to somebody else, and ids that never will be.
@@ -35,5 +37,7 @@ mod shop;
 mod simulation;
 /// A store that throttles, resets and loses answers.
 mod store_faults;
+/// A target that crashes, loses connections, is full or has none left.
+mod target_faults;
 /// Checking what is stored without restoring it.
 mod verify;

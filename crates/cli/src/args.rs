@@ -371,6 +371,9 @@ pub(crate) struct Restore {
     /// hash as lethe tombstone verify prints them)
     #[arg(long, value_name = "SEQ:HASH")]
     pub(crate) known_head: Option<String>,
+    /// How long to wait for a target that has gone away in the middle, before ending with 9
+    #[arg(long, value_name = "TIME", default_value = "5 minutes")]
+    pub(crate) patience: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

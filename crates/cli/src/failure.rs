@@ -63,7 +63,7 @@ impl From<Error> for Failure {
             next = cause.source();
         }
         let objections = match &error {
-            Error::Refused(objections) => objections.clone(),
+            Error::Refused(objections) | Error::Incomplete { objects: objections, .. } => objections.clone(),
             _ => Vec::new(),
         };
         Self {

@@ -9,6 +9,7 @@ mod progress_bar;
 mod settings;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -29,10 +30,13 @@ fn main() -> ExitCode {
             () = interrupted() => Err(failure::Failure::interrupted()),
         }
     };
-    match runtime.block_on(run) {
+    let code = match runtime.block_on(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => output.failure(&failure),
-    }
+    };
+    // A chunk that is being compressed may come to its end; whatever takes longer is left.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    code
 }
 
 /// SIGINT or SIGTERM. What is under way is left as a crash would leave it, which every flow is made for.

@@ -60,8 +60,16 @@ pub enum Error {
     StaleLedger { seq: Seq, age: Duration, max_age: Duration },
     #[error("{object} is damaged: {problem}")]
     Damaged { object: String, problem: String },
+    #[error("snapshot {snapshot} cannot be restored: {} of its chunks are missing or damaged", .objects.len())]
+    Incomplete { snapshot: SnapshotId, objects: Vec<Objection> },
     #[error("there is no snapshot {wanted} in {store}")]
     NoSnapshot { store: String, wanted: String },
+    /// What was done is on record, and the target is still closed; `cause` is why it went no further.
+    #[error("the restore was interrupted")]
+    Interrupted {
+        #[source]
+        cause: Box<Error>,
+    },
     #[error("the restore is refused: {}", count(.0.len()))]
     Refused(Vec<Objection>),
     #[error("filter rows of snapshot {snapshot}")]
@@ -129,6 +137,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::Usage,
+            Self::Interrupted { .. } => ExitCode::Interrupted,
             Self::Residency { .. }
             | Self::Store(lethe_store::Error::Residency { .. })
             | Self::LedgerUnreadable { cause: lethe_store::Error::Residency { .. } } => ExitCode::Residency,
@@ -140,7 +149,9 @@ impl Error {
             | Self::NoKeyRing { .. }
             | Self::StaleLedger { .. }
             | Self::LedgerUnreadable { .. } => ExitCode::Ledger,
-            Self::Damaged { .. } | Self::Format { .. } | Self::Filter { .. } => ExitCode::Damaged,
+            Self::Damaged { .. } | Self::Incomplete { .. } | Self::Format { .. } | Self::Filter { .. } => {
+                ExitCode::Damaged
+            }
             Self::Store(lethe_store::Error::NotFound { .. } | lethe_store::Error::WrongLength { .. }) => {
                 ExitCode::Damaged
             }
@@ -158,6 +169,10 @@ impl Error {
             Self::Store(error) => return error.hint(),
             Self::Postgres(error) => return error.hint(),
             Self::Format { cause, .. } => return cause.hint(),
+            Self::Interrupted { cause } => {
+                let first = cause.hint().map(|hint| hint + ". Then run").unwrap_or_else(|| "run".to_owned());
+                return Some(format!("{first} the same command again: it goes on from what is there"));
+            }
             Self::Keys { hint, .. } => return hint.clone(),
             Self::Residency { hint, .. } => return Some(hint.clone()),
             Self::NoRepository { .. } => "create one with lethe init, or check --store",
@@ -175,6 +190,9 @@ impl Error {
             }
             Self::Damaged { .. } => {
                 "nothing of it was loaded; take another snapshot with --snapshot, and check the store"
+            }
+            Self::Incomplete { .. } => {
+                "nothing was written; look for them in a copy of the store, or restore another snapshot with --snapshot. lethe verify says which ones are whole"
             }
             Self::NoSnapshot { .. } => "list them with lethe snapshots",
             Self::ForgottenMeanwhile { .. } => "take it again; nothing of this one is used",

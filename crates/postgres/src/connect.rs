@@ -26,7 +26,8 @@ impl Purpose {
 }
 
 /// Values in text form must read the same on every server, hidden rows must fail loudly instead of being left out,
-/// and no timeout of the application's role may end a long COPY.
+/// no timeout of the application's role or database may end a long COPY, and a server whose client has gone notices it
+/// within seconds, also in the middle of a statement: what it holds, the next run waits for.
 const SESSION: &str = "
     SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET search_path = '';
     SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; SET lc_monetary = 'C';
@@ -34,9 +35,14 @@ const SESSION: &str = "
     SET quote_all_identifiers = off; SET row_security = off; SET synchronize_seqscans = off;
     SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
     SET idle_session_timeout = 0; SET default_transaction_read_only = off; SET client_min_messages = 'warning';
+    SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6;
     DO $$ BEGIN
         -- PostgreSQL 17 and later.
         IF current_setting('transaction_timeout', true) IS NOT NULL THEN SET transaction_timeout = 0; END IF;
+        BEGIN
+            SET client_connection_check_interval = '2s';
+        EXCEPTION WHEN invalid_parameter_value THEN NULL; -- Not on every operating system.
+        END;
     END $$";
 
 /// One connection. It ends when this is dropped.

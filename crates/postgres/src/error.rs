@@ -49,7 +49,7 @@ impl Error {
     pub(crate) fn connect(server: &impl fmt::Display, cause: tokio_postgres::Error) -> Self {
         let server = server.to_string();
         let cause = ServerError::from(cause);
-        match cause.message.strip_prefix("error performing TLS handshake") {
+        match cause.message.strip_prefix("error performing TLS handshake").filter(|_| !cause.lost) {
             Some(problem) => {
                 Self::Tls { server, problem: format!("no TLS{}", problem.trim_end_matches(['\r', '\n'])) }
             }
@@ -74,6 +74,15 @@ impl Error {
         }
     }
 
+    /// Whether doing the same again can help.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        match self {
+            Self::Connect { cause, .. } | Self::Server { cause, .. } => cause.recovery(),
+            _ => Recovery::None,
+        }
+    }
+
     /// What the person in front of the screen can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -87,7 +96,11 @@ impl Error {
                 Some("42501") => "the role lacks a privilege; a snapshot needs pg_read_all_data and BYPASSRLS, a restore needs to own the target database".to_owned(),
                 Some("53300") => "the server has no free connection; use fewer --jobs".to_owned(),
                 Some("55P03") => "somebody waits for an exclusive lock on it (ALTER TABLE, DROP TABLE …); run this again when that is done".to_owned(),
-                Some("53100") => "the server's disk is full".to_owned(),
+                Some("53100") => "the server's disk is full: make space, on the tablespace that the message names".to_owned(),
+                Some("53200") => "the server has no memory left: end what else needs it, or use fewer --jobs".to_owned(),
+                Some("57014") => "somebody has cancelled it".to_owned(),
+                Some("57P03") => "the server is starting up or shutting down; wait for it".to_owned(),
+                Some("40001") => "this is a standby, and its recovery needed what was being read: take it again, from the primary or with a larger max_standby_streaming_delay".to_owned(),
                 _ => return None,
             },
             Self::LostSnapshot { .. } | Self::Rewritten { .. } => {
@@ -98,9 +111,22 @@ impl Error {
     }
 }
 
+/// What helps after an error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recovery {
+    /// Time: the same may succeed a little later, on another connection.
+    Time,
+    /// A person, who does what the hint says; then the same can succeed.
+    Person,
+    /// Nothing: the same would happen again.
+    None,
+}
+
 /// What is kept of a server's or the driver's error.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerError {
+    /// The connection ended, or there was none, before the server answered: what it has done is unknown.
+    pub lost: bool,
     /// SQLSTATE.
     pub code: Option<String>,
     /// The primary message, or for data errors what the code means; never a row value.
@@ -139,13 +165,39 @@ impl From<tokio_postgres::Error> for ServerError {
                     std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
                 let message = format!("{error}");
                 let message = if message.ends_with(&cause) { message } else { message + &cause };
-                Self { code: None, message, table: None, column: None, constraint: None }
+                Self {
+                    lost: is_lost(&error),
+                    code: None,
+                    message,
+                    table: None,
+                    column: None,
+                    constraint: None,
+                }
             }
         }
     }
 }
 
 impl ServerError {
+    /// By SQLSTATE ("PostgreSQL Error Codes").
+    fn recovery(&self) -> Recovery {
+        match self.code.as_deref() {
+            None if self.lost => Recovery::Time,
+            None => Recovery::None,
+            // The server crashes, shuts down or starts up, an administrator or a timeout ended the session, there are too
+            // many of them; a deadlock, or a standby's recovery.
+            Some(
+                "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "53300" | "40P01" | "40001"
+                | "55P03",
+            ) => Recovery::Time,
+            // Disk or memory is full; somebody has cancelled the statement.
+            Some("57014") => Recovery::Person,
+            Some(code) if code.starts_with("53") => Recovery::Person,
+            Some(code) if code.starts_with("08") => Recovery::Time,
+            Some(_) => Recovery::None,
+        }
+    }
+
     fn from_server(error: &DbError) -> Self {
         let code = error.code().code();
         let message =
@@ -154,6 +206,7 @@ impl ServerError {
             name.map(|name| schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}.{name}")))
         };
         Self {
+            lost: false,
             code: Some(code.to_owned()),
             message: message.to_owned(),
             table: name(error.schema(), error.table()),
@@ -161,6 +214,19 @@ impl ServerError {
             constraint: error.constraint().map(str::to_owned),
         }
     }
+}
+
+/// The driver has no word of its own for most of the ways in which a connection can end.
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        // TLS reports certificates that do not hold as I/O errors too.
+        if let Some(cause) = cause.downcast_ref::<std::io::Error>() {
+            return cause.kind() != std::io::ErrorKind::InvalidData;
+        }
+        next = cause.source();
+    }
+    error.is_closed()
 }
 
 /// SQLSTATE classes whose messages PostgreSQL itself makes without row values ("PostgreSQL Error Codes").

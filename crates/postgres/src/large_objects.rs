@@ -4,6 +4,7 @@ use bytes::Bytes;
 use lethe_format::manifest::{CopyFormat, LargeObject, LargeObjectGrant};
 use lethe_format::sql::{quote_ident, quote_literal};
 
+use crate::copy_in::CopyIn;
 use crate::copy_out::CopyOut;
 use crate::{Error, Server};
 
@@ -71,10 +72,17 @@ pub async fn create(server: &Server, object: &LargeObject, owner: Option<&str>) 
     server.run(&sql, "create", format!("large object {oid}")).await
 }
 
-/// Writes a part of an object.
-pub async fn write(server: &Server, oid: u32, offset: i64, data: &Bytes) -> Result<(), Error> {
-    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&oid, &offset, &data.as_ref()];
-    let failed = Error::server("write", format!("large object {oid}"));
-    server.client().execute("SELECT pg_catalog.lo_put($1, $2, $3)", &parameters).await.map_err(failed)?;
-    Ok(())
+/// Writes pages, binary rows as [`copy_pages`] gives them, into objects that are there.
+pub async fn write(server: &Server, pages: Bytes) -> Result<(), Error> {
+    const TABLE: &str = "pg_temp.lethe_pages";
+    let object = "large objects";
+    let create = format!("CREATE TABLE {TABLE} (id oid, start int8, data bytea) ON COMMIT DROP");
+    server.run(&create, "prepare", object).await?;
+    let mut copy = CopyIn::start(server, TABLE, ["id", "start", "data"], CopyFormat::Binary).await?;
+    copy.send(pages).await?;
+    copy.finish().await?;
+    let put = format!(
+        "DO $$ BEGIN PERFORM pg_catalog.lo_put(id, start, data) FROM {TABLE} WHERE data <> ''; END $$"
+    );
+    server.run(&put, "write", object).await
 }

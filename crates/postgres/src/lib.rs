@@ -22,7 +22,7 @@ pub mod values;
 pub use connect::{Purpose, Server};
 pub use copy_in::CopyIn;
 pub use copy_out::{BlockRange, CopyOut, blocks, copy_format};
-pub use error::{Error, ServerError};
+pub use error::{Error, Recovery, ServerError};
 pub use exported_snapshot::ExportedSnapshot;
 pub use server_info::ServerInfo;
 pub use settings::{ConnectionSettings, SettingsError, TlsMode};

@@ -169,8 +169,15 @@ fn fill_from_environment(parameters: &mut Parameters, environment: &dyn Fn(&str)
             parameters.entry((*name).to_owned()).or_insert(value);
         }
     }
-    // A connection to a place that does not answer must not hang for the minutes that the operating system allows.
-    for (name, value) in [("user", "postgres"), ("connect_timeout", "30")] {
+    // A connection to a place that does not answer must not hang for the minutes, and one that has died not for the hours,
+    // that the operating system allows.
+    for (name, value) in [
+        ("user", "postgres"),
+        ("connect_timeout", "30"),
+        ("keepalives_idle", "60"),
+        ("keepalives_interval", "10"),
+        ("keepalives_retries", "6"),
+    ] {
         parameters.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }
     let host = parameters.get("hostaddr").map_or("/var/run/postgresql", String::as_str).to_owned();

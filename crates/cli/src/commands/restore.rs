@@ -12,7 +12,7 @@ use crate::args::{Acknowledged, Restore};
 use crate::failure::Failure;
 use crate::output::{Output, bytes, count};
 use crate::progress_bar;
-use crate::settings::Settings;
+use crate::settings::{Settings, duration};
 
 pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> Result<(), Failure> {
     let target = Settings::typed_server(&args.into, "--into")?;
@@ -30,6 +30,7 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
         },
         max_capture_lag: settings.max_capture_lag()?,
         subjects: settings.subjects()?,
+        patience: duration("--patience", &args.patience)?,
         request: args.request,
         acknowledged: args.acknowledge.iter().map(|Acknowledged::CaptureLag| Code::CaptureLag).collect(),
     };

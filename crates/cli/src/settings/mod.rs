@@ -334,7 +334,7 @@ pub(crate) fn recipients(typed: &[String]) -> Result<Vec<Recipient>, Failure> {
     Ok(recipients)
 }
 
-fn duration(setting: &str, text: &str) -> Result<Duration, Failure> {
+pub(crate) fn duration(setting: &str, text: &str) -> Result<Duration, Failure> {
     let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
     parsed.ok_or_else(|| {
         Failure::usage(format!("{setting} = {text:?} is no length of time"))

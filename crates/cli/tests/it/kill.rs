@@ -1,4 +1,4 @@
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lethe_testkit::pg::Shutdown;
@@ -137,6 +137,33 @@ fn an_interrupted_restore_says_how_to_go_on() {
     send(&process, "-INT");
     send(&process, "-CONT");
     assert_eq!(process.wait().expect("wait").code(), Some(9));
+}
+
+#[test]
+fn a_restore_that_is_told_to_end_ends_at_once_and_says_how_to_go_on() {
+    let shell = company();
+    shell.server.create_database("restored");
+    let into = shell.server.url("restored");
+    let begun = "SELECT to_regclass('lethe.restored_chunks') IS NOT NULL";
+    for pause in [0, 100, 400, 900] {
+        let mut command = shell.command(&["restore", "--into", &into, "--jobs", "2"]);
+        let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("start lethe");
+        while shell.server.sql("restored", begun) != "t" {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(pause));
+        send(&process, "-TERM");
+        let ended = process.wait_with_output().expect("wait");
+        if ended.status.success() {
+            // It had come to its end already.
+            break;
+        }
+        assert_eq!(ended.status.code(), Some(9));
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(said.contains("interrupted") && said.contains("running it again"), "{said}");
+    }
+    shell.restore("restored").expect_code(0);
+    assert_same_rows((&shell.server, "expected"), (&shell.server, "restored"));
 }
 
 #[test]

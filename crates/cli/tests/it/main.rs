@@ -13,8 +13,12 @@ mod keys;
 mod kill;
 /// An identity that AWS KMS keeps sealed.
 mod kms;
+/// Rows that a target refuses.
+mod leaks;
 /// Capture, heartbeats, expiry, anonymised people, and ids that are none.
 mod ledger;
+/// `kill -9` at random instants.
+mod random_kills;
 /// Bad input: what is said, the exit code, and that nothing was written.
 mod refusals;
 /// Stores and servers that are where data may not be.

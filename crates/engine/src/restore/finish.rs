@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use lethe_format::archive::ddl::Step;
 use lethe_format::catalog::TableKind;
+use lethe_postgres::Server;
 use tokio::sync::Mutex;
 
 use super::statements::Statements;
@@ -40,10 +41,11 @@ async fn analyze(prepared: &Prepared, target: &Target, progress: &Progress) -> R
     let queue: VecDeque<String> = tables.map(|table| table.name.sql()).collect();
     progress.stage("analyze", queue.len() as u64);
     let queue = Arc::new(Mutex::new(queue));
-    let work = |_| {
+    let servers = target.workers(prepared.options.jobs).await?;
+    let work = |server| {
         let queue = queue.clone();
         async move {
-            let server = target.worker().await?;
+            let server: &Server = server;
             loop {
                 let Some(table) = queue.lock().await.pop_front() else { return Ok::<_, Error>(()) };
                 server.run(&format!("ANALYZE {table}"), "analyze", &table).await?;
@@ -51,7 +53,7 @@ async fn analyze(prepared: &Prepared, target: &Target, progress: &Progress) -> R
             }
         }
     };
-    try_join_all((0..prepared.options.jobs.max(1)).map(work)).await?;
+    try_join_all(servers.iter().map(work)).await?;
     Ok(())
 }
 

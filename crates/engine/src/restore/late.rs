@@ -86,7 +86,8 @@ async fn stale_tables(
     Ok(stale)
 }
 
-async fn empty(
+/// Empties a table, and takes back what must not see it being loaded again.
+pub(super) async fn empty(
     prepared: &Prepared,
     target: &Target,
     statements: &Statements,

@@ -11,7 +11,7 @@ use futures_util::future::try_join_all;
 use lethe_format::archive::ddl::{Statement, Step};
 use lethe_format::catalog::Table;
 use lethe_format::ids::Oid;
-use lethe_format::manifest::{Chunk, CopyFormat, Manifest};
+use lethe_format::manifest::{Chunk, CopyFormat, Manifest, TableData};
 use lethe_postgres::{CopyIn, Server};
 use lethe_rules::row_filter::Counts;
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
@@ -22,7 +22,7 @@ use super::filter::ChunkFilter;
 use super::schedule::{Next, OfTable, OnTable, Schedule, Task};
 use super::statements::Statements;
 use super::target::{ChunkKey, Loaded, Target, UnloggedTable, record_chunk};
-use super::{Prepared, large_objects};
+use super::{Prepared, large_objects, late};
 use crate::Error;
 use crate::progress::Progress;
 
@@ -78,12 +78,16 @@ pub(super) async fn load(
     statements: &Statements,
     progress: &Progress,
 ) -> Result<TableCounts, Error> {
-    forget_lost_rows(prepared, target).await?;
+    forget_lost_rows(prepared, target, statements).await?;
     target.hold_off_autovacuum().await?;
     let mut done = target.restored_chunks().await?;
     let work = work(prepared, target, &done);
-    progress.stage("load", work.iter().map(|work| work.chunk.plain_len).sum());
-    let jobs = prepared.options.jobs.max(1);
+    let left: u64 = work.iter().map(|work| work.chunk.plain_len).sum();
+    let all: u64 = prepared.manifest.tables.iter().map(TableData::plain_len).sum();
+    progress.stage("load", all);
+    progress.advance(all.saturating_sub(left));
+    let servers = target.workers(prepared.options.jobs).await?;
+    let jobs = servers.len();
     let indexes = indexes(prepared, statements);
     let queue = Queue::new(Schedule::new(jobs, work, indexes));
     let worker = Worker {
@@ -95,7 +99,7 @@ pub(super) async fn load(
         jobs,
         progress,
     };
-    let loaded = try_join_all((0..jobs).map(|_| worker.run())).await?;
+    let loaded = try_join_all(servers.iter().map(|server| worker.run(server))).await?;
     done.extend(loaded.into_iter().flatten());
     large_objects::load(prepared, target).await?;
     Ok(add_up(done))
@@ -115,20 +119,24 @@ fn add_up(chunks: BTreeMap<ChunkKey, Loaded>) -> TableCounts {
 }
 
 /// A crash of the server empties unlogged tables, and the book, which is logged, still says that they were loaded.
-/// Such a table is loaded again, unless it has triggers or foreign keys already, which would see it happen.
-async fn forget_lost_rows(prepared: &Prepared, target: &Target) -> Result<(), Error> {
+/// Such a table is taken back as one that a late erasure has changed, and loaded again.
+async fn forget_lost_rows(
+    prepared: &Prepared,
+    target: &Target,
+    statements: &Statements,
+) -> Result<(), Error> {
     let recorded = counts(target).await?;
-    for UnloggedTable { schema, name, rows: found, has_triggers } in target.unlogged_tables().await? {
+    for UnloggedTable { schema, name, rows: found } in target.unlogged_tables().await? {
         let named = |table: &&Table| table.name.schema == schema && table.name.name == name;
         let Some(table) = prepared.manifest.catalog.tables.iter().find(named) else { continue };
         let expected = recorded.get(&table.oid).map_or(0, |counts| counts.loaded);
         if found == expected {
             continue;
         }
-        if found > 0 || has_triggers {
+        if found > 0 {
             return Err(Error::Counts { table: table.name.to_string(), expected, found });
         }
-        target.forget_chunks(table.oid).await?;
+        late::empty(prepared, target, statements, table.oid, 0).await?;
     }
     Ok(())
 }
@@ -277,9 +285,8 @@ enum Begun<'a> {
 }
 
 impl<'a> Worker<'a> {
-    async fn run(&self) -> Result<Vec<(ChunkKey, Loaded)>, Error> {
-        let server = self.target.worker().await?;
-        let mut builds = Builds::prepare(&server, self.jobs).await?;
+    async fn run(&self, server: &Server) -> Result<Vec<(ChunkKey, Loaded)>, Error> {
+        let mut builds = Builds::prepare(server, self.jobs).await?;
         let mut done = Vec::new();
         let mut next = self.begin().await;
         while let Some(begun) = next {
@@ -287,7 +294,7 @@ impl<'a> Worker<'a> {
                 Begun::Chunk(filtered) => {
                     let filtered = filtered.await.map_err(|cause| Error::Worker(cause.to_string()))??;
                     next = self.begin_chunk(filtered.work.table.oid).await;
-                    send(&server, &filtered).await?;
+                    send(server, &filtered).await?;
                     self.progress.advance(filtered.work.chunk.plain_len);
                     let table = filtered.work.table.oid;
                     self.queue.update(|schedule| schedule.loaded(&table)).await;
@@ -297,8 +304,8 @@ impl<'a> Worker<'a> {
                     }
                 }
                 Begun::Index(index, idle) => {
-                    builds.set_helpers(&server, idle).await?;
-                    self.statements.run(self.target, &server, index.statement).await?;
+                    builds.set_helpers(server, idle).await?;
+                    self.statements.run(self.target, server, index.statement).await?;
                     self.queue.update(|schedule| schedule.built(&index)).await;
                 }
             }

@@ -10,7 +10,8 @@
 //! 7. *Verify*: validate the foreign keys, look for tombstoned keys, remove the bookkeeping: verified.
 //!
 //! A restore that was interrupted is continued by running it again: every statement and every chunk is recorded in
-//! the transaction that carries it out, so nothing is done twice. Until step 6 nobody else can connect.
+//! the transaction that carries it out, so nothing is done twice. Until step 6 nobody else can connect. A run that loses
+//! its connections to the target does the same by itself.
 
 mod builds;
 mod constants;
@@ -22,6 +23,7 @@ mod finish;
 mod large_objects;
 mod late;
 mod load;
+mod outage;
 mod plan;
 mod preflight;
 mod schedule;
@@ -36,7 +38,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use lethe_format::ids::SnapshotId;
-use lethe_format::ledger::{Head, Kind, SubjectRef};
+use lethe_format::ledger::{Head, Kind, Seq, SubjectRef};
 use lethe_format::manifest::{Manifest, Sequence};
 use lethe_postgres::{ConnectionSettings, Purpose, Server};
 use lethe_rules::anonymise::Anonymise;
@@ -50,6 +52,7 @@ use crate::{Error, Repository, ledger};
 use cut_over::CutOver;
 pub(crate) use fetch::{chunk as fetch_chunk, schema};
 pub(crate) use load::Memory;
+use outage::Outage;
 pub(crate) use plan::rows;
 pub use plan::{Plan, PlannedTable};
 pub use select::{SnapshotInfo, Wanted, list, newest_catalog};
@@ -81,6 +84,8 @@ pub struct RestoreOptions {
     pub acknowledged: Vec<Code>,
     /// The subjects of the settings: ids of theirs are never given out again.
     pub subjects: Vec<SubjectRef>,
+    /// How long a target is waited for that has gone away in the middle.
+    pub patience: Duration,
 }
 
 /// A restore that may begin: everything decided, nothing written.
@@ -224,37 +229,75 @@ impl Prepared {
     /// The target stays closed unless the cut-over was reached; running the same restore again continues it.
     pub async fn run(mut self, progress: &Progress) -> Result<RestoreReport, Error> {
         let planned = self.started.elapsed().as_secs_f64();
-        let target = target::Target::open(&self).await?;
-        let statements = statements::Statements::new(&self);
-        // A run before this one may have cut over already: then only the verification is left.
-        let (loaded, head) = if target.is_open().await? {
-            (planned, self.ledger.head())
-        } else {
-            self.load_and_cut_over(&target, &statements, progress).await?
+        let mut seconds = Seconds { plan: planned, load: planned, ready: 0.0, verified: 0.0 };
+        let mut outage = Outage::new(self.options.patience);
+        let (target, report) = loop {
+            match self.go_on(&mut outage, &mut seconds, progress).await {
+                Ok(done) => break done,
+                Err(error) => outage.wait(error).await?,
+            }
         };
-        let ready = self.started.elapsed().as_secs_f64();
-        let (tables, late) = (load::counts(&target).await?, target.late_removed().await?);
-        verify::verify(&self, &target, &statements.unvalidated(&self), progress).await?;
-        target.remove_bookkeeping().await?;
-        let verified = self.started.elapsed().as_secs_f64();
-        Ok(self.report(head, &tables, &late, Seconds { plan: planned, load: loaded, ready, verified }))
+        // Whether the book is gone can be unknown as well, but removing it twice does no harm.
+        let mut removed = target.remove_bookkeeping().await;
+        drop(target);
+        while let Err(error) = removed {
+            outage.wait(error).await?;
+            removed = target::Target::remove_bookkeeping_of(&self.target).await;
+        }
+        Ok(report)
     }
 
-    /// Steps 4 to 6, gone through again for as long as the ledger comes to say more about people. Gives the seconds
-    /// after which the rows were loaded, and the cut-over's entry.
+    /// Everything that the book does not say is done.
+    async fn go_on(
+        &mut self,
+        outage: &mut Outage,
+        seconds: &mut Seconds,
+        progress: &Progress,
+    ) -> Result<(target::Target, RestoreReport), Error> {
+        let target = target::Target::open(self).await?;
+        outage.is_over(target.recorded().await?);
+        let statements = statements::Statements::new(self);
+        // A run before this one may have cut over already: then only the verification is left.
+        let head = match target.cut_over().await? {
+            Some(entry) => self.head_at(entry).await?,
+            None => self.load_and_cut_over(&target, &statements, seconds, progress).await?,
+        };
+        let since_start = self.started;
+        let now = || since_start.elapsed().as_secs_f64();
+        if seconds.ready == 0.0 {
+            seconds.ready = now();
+        }
+        let (tables, late) = (load::counts(&target).await?, target.late_removed().await?);
+        verify::verify(self, &target, &statements.unvalidated(self), progress).await?;
+        seconds.verified = now();
+        let report = self.report(head, &tables, &late, *seconds);
+        Ok((target, report))
+    }
+
+    /// The cut-over's entry.
+    async fn head_at(&self, entry: Seq) -> Result<Head, Error> {
+        if self.ledger.head().seq >= entry {
+            return Ok(self.ledger.head());
+        }
+        Ok(ledger::read_trusted(&self.repository, &self.last_seen).await?.until(entry).head())
+    }
+
+    /// Steps 4 to 6, gone through again for as long as the ledger comes to say more about people. Gives the
+    /// cut-over's entry.
     async fn load_and_cut_over(
         &mut self,
         target: &target::Target,
         statements: &statements::Statements,
+        seconds: &mut Seconds,
         progress: &Progress,
-    ) -> Result<(f64, Head), Error> {
+    ) -> Result<Head, Error> {
         self.record_inactive().await?;
         loop {
             late::take_back(self, target, statements, progress).await?;
             statements.create_schema(target, progress).await?;
             let tables = load::load(self, target, statements, progress).await?;
             load::reconcile(&self.manifest, &tables)?;
-            let loaded = self.started.elapsed().as_secs_f64();
+            seconds.load = self.started.elapsed().as_secs_f64();
             // Before there are foreign keys and triggers, a table is taken back for next to nothing.
             if let Some(ledger) = self.follow_ledger().await? {
                 self.plan_again(ledger, progress).await?;
@@ -262,7 +305,7 @@ impl Prepared {
             }
             finish::finish(self, target, statements, progress).await?;
             match cut_over::cut_over(self, target, progress).await? {
-                CutOver::Done(entry) => return Ok((loaded, entry)),
+                CutOver::Done(entry) => return Ok(entry),
                 CutOver::Late(ledger) => self.plan_again(ledger, progress).await?,
             }
         }

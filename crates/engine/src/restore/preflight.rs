@@ -1,6 +1,6 @@
 //! Everything that speaks against a restore and can be known without looking at rows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::TryStreamExt as _;
 use lethe_format::archive::{Archive, ddl};
@@ -106,26 +106,12 @@ async fn target_is_free(
     objections: &mut Vec<Objection>,
 ) -> Result<(), Error> {
     let object = format!("database {}", info.database);
-    match begun {
-        Some(Begun { snapshot, cut_over }) if snapshot == manifest.snapshot.as_str() => {
-            if cut_over.is_some() {
-                // Applications are at work already; only the verification is left.
-                return Ok(());
-            }
-        }
-        Some(Begun { snapshot, .. }) => {
-            let problem = format!("it holds an unfinished restore of snapshot {snapshot}");
-            let hint = format!("finish it with --snapshot {snapshot}, or drop and create the database");
-            objections.push(Objection::new(Code::UnfinishedRestore, &object, problem).hint(hint));
-        }
-        None => {
-            let found = facts::user_objects(server).await?;
-            if !found.is_empty() {
-                let problem = format!("it is not empty: it holds {}", found.join(", "));
-                let hint = "restore into a database that was just created";
-                objections.push(Objection::new(Code::TargetNotEmpty, &object, problem).hint(hint));
-            }
-        }
+    if let Some(objection) = ours_or_empty(server, &object, begun, manifest).await? {
+        objections.push(objection);
+    }
+    if begun.is_some_and(|begun| begun.cut_over.is_some() && is_ours(begun, manifest)) {
+        // Applications are at work already; only the verification is left.
+        return Ok(());
     }
     if info.in_recovery {
         let problem = "the server is a standby and cannot be written to";
@@ -143,6 +129,48 @@ async fn target_is_free(
         objections.push(Objection::new(Code::MissingPrivilege, &object, problem).hint(hint));
     }
     can_be_closed(server, &object, objections).await
+}
+
+fn is_ours(begun: &Begun, manifest: &Manifest) -> bool {
+    begun.snapshot == manifest.snapshot.as_str()
+}
+
+async fn ours_or_empty(
+    server: &Server,
+    object: &str,
+    begun: Option<&Begun>,
+    manifest: &Manifest,
+) -> Result<Option<Objection>, Error> {
+    if let Some(begun) = begun {
+        if is_ours(begun, manifest) {
+            return Ok(None);
+        }
+        let Begun { snapshot, .. } = begun;
+        let problem = format!("it holds an unfinished restore of snapshot {snapshot}");
+        let hint = format!("finish it with --snapshot {snapshot}, or drop and create the database");
+        return Ok(Some(Objection::new(Code::UnfinishedRestore, object, problem).hint(hint)));
+    }
+    let found = facts::user_objects(server).await?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let problem = format!("it is not empty: it holds {}", found.join(", "));
+    let hint = "restore into a database that was just created";
+    Ok(Some(Objection::new(Code::TargetNotEmpty, object, problem).hint(hint)))
+}
+
+/// Asked again by whoever has the target for itself: since the preflight, or while the connections were lost, another run
+/// may have come to it or have finished it.
+pub(super) async fn is_ours_or_empty(
+    server: &Server,
+    begun: Option<&Begun>,
+    manifest: &Manifest,
+) -> Result<(), Error> {
+    let object = format!("database {}", server.settings().database());
+    match ours_or_empty(server, &object, begun, manifest).await? {
+        None => Ok(()),
+        Some(objection) => Err(Error::Refused(vec![objection])),
+    }
 }
 
 /// Sessions end a moment after their clients, so those that end by themselves do not count.
@@ -247,34 +275,37 @@ async fn tablespaces(
     Ok(())
 }
 
-/// Existence and length of every chunk, before the first write.
+/// Existence and length of every chunk, before the first write. Each one that is missing or damaged is named, so that
+/// somebody who looks for them elsewhere knows all of them at once.
 async fn chunks_are_there(
     repository: &Repository,
     manifest: &Manifest,
     objections: &mut Vec<Objection>,
 ) -> Result<(), Error> {
-    let mut wanted: HashMap<String, u64> = manifest
+    let mut wanted: BTreeMap<String, u64> = manifest
         .all_chunks()
         .map(|chunk| (layout::chunk(&chunk.name, &chunk.upload), chunk.stored.len))
         .collect();
+    let mut wrong = Vec::new();
     let mut stored = repository.store().list(layout::CHUNKS).await?;
     while let Some(info) = stored.try_next().await? {
         match wanted.remove(info.name.as_str()) {
             Some(len) if len != info.len => {
-                return Err(Error::damaged(
-                    info.name,
-                    format!("it has {} bytes, {len} were stored", info.len),
-                ));
+                let problem = format!("it has {} bytes, {len} were stored", info.len);
+                wrong.push(Objection::new(Code::MissingObject, info.name, problem));
             }
             _ => {}
         }
     }
-    let Some(first) = wanted.keys().min() else { return Ok(()) };
-    if objections.is_empty() {
-        let problem = format!("it is missing from the store ({} chunks of this snapshot are)", wanted.len());
-        return Err(Error::damaged(first, problem));
+    let missing =
+        |object: &String| Objection::new(Code::MissingObject, object, "it is missing from the store");
+    wrong.extend(wanted.keys().map(missing));
+    if wrong.is_empty() {
+        return Ok(());
     }
-    let problem = format!("{} of its chunks are missing from the store, {first} among them", wanted.len());
-    objections.push(Objection::new(Code::MissingObject, format!("snapshot {}", manifest.snapshot), problem));
+    if objections.is_empty() {
+        return Err(Error::Incomplete { snapshot: manifest.snapshot.clone(), objects: wrong });
+    }
+    objections.extend(wrong);
     Ok(())
 }

@@ -51,21 +51,23 @@ async fn validate(
     keys.sort_by(|one, other| place(one).cmp(&place(other)).then_with(|| one.table.cmp(&other.table)));
     let tables: VecDeque<&[&Unvalidated]> = keys.chunk_by(|one, other| one.table == other.table).collect();
     let queue = Mutex::new(tables);
-    let work = |_| {
+    let servers = target.workers(prepared.options.jobs).await?;
+    let jobs = servers.len();
+    let work = |server| {
         let queue = &queue;
         async move {
-            let server = target.worker().await?;
-            Builds::prepare(&server, prepared.options.jobs.max(1)).await?;
+            let server: &Server = server;
+            Builds::prepare(server, jobs).await?;
             loop {
                 let Some(keys) = queue.lock().await.pop_front() else { return Ok::<_, Error>(()) };
                 for key in keys {
-                    validate_one(&server, key).await?;
+                    validate_one(server, key).await?;
                     progress.advance(1);
                 }
             }
         }
     };
-    try_join_all((0..prepared.options.jobs.max(1)).map(work)).await?;
+    try_join_all(servers.iter().map(work)).await?;
     Ok(())
 }
 

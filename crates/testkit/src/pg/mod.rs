@@ -1,8 +1,10 @@
 //! Private PostgreSQL servers: a data directory of their own, a Unix socket, no network.
 
+mod proxy;
 mod server;
 mod template;
 
+pub use proxy::{Act, At, PgProxy};
 pub use server::{PgServer, Shutdown};
 
 use std::path::PathBuf;

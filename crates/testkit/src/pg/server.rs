@@ -122,6 +122,11 @@ impl PgServer {
     }
 
     #[must_use]
+    pub(super) fn socket(&self) -> PathBuf {
+        self.home.join(".s.PGSQL.5432")
+    }
+
+    #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@/{database}?host={}", self.home.display())
     }
@@ -196,6 +201,41 @@ impl PgServer {
         } else {
             Err(String::from_utf8_lossy(&output.stderr).into_owned())
         }
+    }
+
+    /// One session that begins with this SQL, stays open while something else is done, and ends with that.
+    ///
+    /// # Errors
+    /// As [`Self::try_sql`].
+    ///
+    /// # Panics
+    /// If the session ends before it has begun.
+    pub fn sql_while(
+        &self,
+        database: &str,
+        first: &str,
+        meanwhile: impl FnOnce(),
+        then: &str,
+    ) -> Result<(), String> {
+        use std::io::{BufRead as _, Write as _};
+        let mut psql = self.tool("psql");
+        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", "-"]);
+        psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = psql.spawn().expect("start psql");
+        let mut input = process.stdin.take().expect("psql's input");
+        let mut output = std::io::BufReader::new(process.stdout.take().expect("psql's output"));
+        writeln!(input, "{first}\n\\echo begun").expect("write to psql");
+        let mut line = String::new();
+        while line.trim_end() != "begun" {
+            line.clear();
+            assert_ne!(output.read_line(&mut line).expect("read from psql"), 0, "psql ended: {first}");
+        }
+        meanwhile();
+        // If psql ended early, the write fails and the status says why.
+        let _ = writeln!(input, "{then}");
+        drop(input);
+        let ended = process.wait_with_output().expect("psql's output");
+        if ended.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&ended.stderr).into_owned()) }
     }
 
     /// Runs a file through `psql`.

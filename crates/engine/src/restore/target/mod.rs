@@ -11,7 +11,7 @@ use lethe_format::sql::{quote_ident, quote_literal};
 use lethe_postgres::{ConnectionSettings, Error as PostgresError, Server, ServerError};
 use tokio::sync::Mutex;
 
-use super::Prepared;
+use super::{Prepared, preflight};
 use crate::Error;
 pub(crate) use book::begun;
 pub(super) use book::{Begun, ChunkKey, Loaded, forget_table, record_chunk};
@@ -33,17 +33,18 @@ pub(super) struct UnloggedTable {
     pub schema: String,
     pub name: String,
     pub rows: u64,
-    /// Triggers of its own, or those of foreign keys.
-    pub has_triggers: bool,
 }
 
 impl Target {
     /// Closes the database and begins the book, or finds the book of the same restore.
+    ///
+    /// # Errors
+    /// If another restore has come to it since the preflight, or is done with it.
     pub(super) async fn open(prepared: &Prepared) -> Result<Self, Error> {
-        let main = session::connect(&prepared.target, None).await?;
-        session::take_lock(&main).await?;
-        session::end_leftovers(&main).await?;
-        if begun(&main).await?.is_none() {
+        let main = Self::take(&prepared.target).await?;
+        let begun = begun(&main).await?;
+        preflight::is_ours_or_empty(&main, begun.as_ref(), &prepared.manifest).await?;
+        if begun.is_none() {
             let roles = session::connect_roles(&main).await?;
             let snapshot = prepared.manifest.snapshot.as_str();
             book::begin(&main, snapshot, &rand::random(), &prepared.rules(), &roles).await?;
@@ -63,6 +64,14 @@ impl Target {
         })
     }
 
+    /// A connection that has the target for itself.
+    async fn take(settings: &ConnectionSettings) -> Result<Server, Error> {
+        let main = session::connect(settings, None).await?;
+        session::take_lock(&main).await?;
+        session::end_leftovers(&main).await?;
+        Ok(main)
+    }
+
     pub(super) fn main(&self) -> &Server {
         &self.main
     }
@@ -70,6 +79,26 @@ impl Target {
     /// A further connection, acting as the role that was asked for.
     pub(super) async fn worker(&self) -> Result<Server, Error> {
         session::connect(&self.settings, self.role.as_deref()).await
+    }
+
+    /// As many further connections as there may be, up to this number; at least one.
+    pub(super) async fn workers(&self, jobs: usize) -> Result<Vec<Server>, Error> {
+        let mut workers = vec![self.worker().await?];
+        while workers.len() < jobs {
+            match self.worker().await {
+                Ok(worker) => workers.push(worker),
+                Err(Error::Postgres(error)) if error.code() == Some("53300") => {
+                    tracing::warn!(
+                        connections = workers.len(),
+                        wanted = jobs,
+                        "the server has no more of them"
+                    );
+                    break;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(workers)
     }
 
     /// Makes the random values of one chunk.
@@ -142,7 +171,7 @@ impl Target {
     }
 
     pub(super) async fn unlogged_tables(&self) -> Result<Vec<UnloggedTable>, Error> {
-        let sql = "SELECT n.nspname::text, c.relname::text, EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid)
+        let sql = "SELECT n.nspname::text, c.relname::text
                    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                    WHERE c.relkind = 'r' AND c.relpersistence = 'u'";
         let mut tables = Vec::new();
@@ -151,14 +180,9 @@ impl Target {
             let sql = format!("SELECT count(*) FROM ONLY {}.{}", quote_ident(&schema), quote_ident(&name));
             let rows =
                 query(&self.main, &sql).await?.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs());
-            tables.push(UnloggedTable { schema, name, rows, has_triggers: row.get(2) });
+            tables.push(UnloggedTable { schema, name, rows });
         }
         Ok(tables)
-    }
-
-    pub(super) async fn forget_chunks(&self, table: u32) -> Result<(), Error> {
-        self.main.run(&forget_table(table, 0), "forget chunks in", &self.settings).await?;
-        Ok(())
     }
 
     /// By what the loaded rows were filtered.
@@ -189,14 +213,29 @@ impl Target {
         Ok(())
     }
 
-    pub(super) async fn is_open(&self) -> Result<bool, Error> {
-        Ok(begun(&self.main).await?.is_some_and(|begun| begun.cut_over.is_some()))
+    /// The entry of the cut-over, if the database is open to others.
+    pub(super) async fn cut_over(&self) -> Result<Option<u64>, Error> {
+        Ok(begun(&self.main).await?.and_then(|begun| begun.cut_over))
+    }
+
+    /// How many statements and chunks are on record.
+    pub(super) async fn recorded(&self) -> Result<usize, Error> {
+        Ok(self.done.lock().await.len() + self.restored_chunks().await?.len())
     }
 
     pub(super) async fn remove_bookkeeping(&self) -> Result<(), Error> {
-        self.main.run("DROP SCHEMA lethe CASCADE", "remove the book of", &self.settings).await?;
-        Ok(())
+        remove_book(&self.main).await
     }
+
+    /// The same on a connection of its own, also if it was done before.
+    pub(super) async fn remove_bookkeeping_of(settings: &ConnectionSettings) -> Result<(), Error> {
+        remove_book(&Self::take(settings).await?).await
+    }
+}
+
+async fn remove_book(server: &Server) -> Result<(), Error> {
+    server.run("DROP SCHEMA IF EXISTS lethe CASCADE", "remove the book of", server.settings()).await?;
+    Ok(())
 }
 
 pub(super) async fn query(

@@ -32,21 +32,54 @@ pub(super) async fn take_lock(server: &Server) -> Result<(), Error> {
     Err(Error::Refused(vec![objection]))
 }
 
-/// Whoever holds the lock is the only restore: other sessions of one were left behind by a process that was killed, and
-/// go on with their statement until it ends.
+/// Whoever holds the lock is the only restore: other sessions of one were left behind by a process that was killed, or by
+/// connections that were lost, and go on with their statement until it ends. What they commit has to be in the book before
+/// it is read.
 pub(super) async fn end_leftovers(server: &Server) -> Result<(), Error> {
-    let sql = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+    let sql = "SELECT count(*) FILTER (WHERE NOT pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
                WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
                  AND application_name = 'lethe restore' AND usename = current_user";
-    query(server, sql).await?;
-    Ok(())
+    let left = query(server, sql).await?.first().map_or(0, |row| row.get::<_, i64>(0));
+    if left == 0 {
+        return Ok(());
+    }
+    let object = format!("database {}", server.settings().database());
+    let problem = format!("{left} sessions of a restore that was interrupted do not end");
+    let hint = "wait for them (pg_stat_activity, application_name = 'lethe restore')";
+    Err(Error::Refused(vec![Objection::new(Code::TargetInUse, object, problem).hint(hint)]))
 }
 
-/// A failing COPY would put a row into the server's log. Only superusers, and roles that were granted it, may turn that
-/// off; for others the rows that are sent may appear there, which are never those of erased people.
+/// What a server tells its log, and modules that listen, about statements, their parameters and their errors: a failing
+/// COPY would put a row there. Each can be set by superusers and by roles that were granted it (`GRANT SET ON PARAMETER`);
+/// for others the rows that are sent may appear there, which are never those of erased people.
+const QUIET: [(&str, &str); 13] = [
+    // An error's own text quotes values as well as its details; Lethe says what went wrong, without them.
+    ("log_min_messages", "fatal"),
+    ("log_min_error_statement", "panic"),
+    ("log_error_verbosity", "terse"),
+    ("log_statement", "none"),
+    ("log_duration", "off"),
+    ("log_min_duration_statement", "-1"),
+    ("log_min_duration_sample", "-1"),
+    ("log_transaction_sample_rate", "0"),
+    ("log_parameter_max_length", "0"),
+    ("log_parameter_max_length_on_error", "0"),
+    ("auto_explain.log_min_duration", "-1"),
+    ("pgaudit.log", "none"),
+    ("pg_stat_statements.track", "none"),
+];
+
 async fn quiet_log(server: &Server) {
-    let quiet = "SET log_min_error_statement = 'panic'; SET log_error_verbosity = 'terse'; SET log_statement = 'none'; SET log_min_duration_statement = -1";
-    if server.client().batch_execute(quiet).await.is_err() {
+    // Of a module that is not there nothing is set; one setting that is refused does not keep the others from being set.
+    let set = |(name, value): &(&str, &str)| {
+        format!(
+            "IF current_setting('{name}', true) IS NOT NULL THEN
+                 BEGIN SET {name} = '{value}'; EXCEPTION WHEN insufficient_privilege THEN NULL; END;
+             END IF;"
+        )
+    };
+    let settings: String = QUIET.iter().map(set).collect();
+    if server.client().batch_execute(&format!("DO $$ BEGIN {settings} END $$")).await.is_err() {
         tracing::debug!("the role may not quiet the server's log");
     }
 }
