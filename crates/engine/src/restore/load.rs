@@ -50,7 +50,21 @@ impl OfTable for Work {
 #[derive(Debug)]
 struct Index<'a> {
     table: Option<Oid>,
+    /// Plain bytes of the table.
+    size: u64,
     statement: &'a Statement,
+}
+
+impl Index<'_> {
+    /// About as many bytes as building it sorts; none if it is not a B-tree.
+    fn sorted(&self) -> Option<u64> {
+        let sql = &self.statement.sql;
+        let is_btree = match self.statement.constraint {
+            Some(_) => !sql.contains(" EXCLUDE "),
+            None => sql.contains(" USING btree "),
+        };
+        is_btree.then_some(self.size)
+    }
 }
 
 impl OnTable for Index<'_> {
@@ -194,10 +208,13 @@ fn indexes<'a>(prepared: &Prepared, statements: &'a Statements) -> Vec<Index<'a>
         let data = manifest.tables.iter().find(|data| Some(data.table) == table);
         data.map_or(0, |data| data.plain_len())
     };
-    let index = |statement| Index { table: table_of(statement), statement };
+    let index = |statement| {
+        let table = table_of(statement);
+        Index { table, size: size(table), statement }
+    };
     let mut due: Vec<Index<'a>> = statements.of(Step::Index).map(index).collect();
     // Keys before indexes: while one is built, another table has to be found for the other connections.
-    due.sort_by_key(|index| (std::cmp::Reverse(size(index.table)), !index.is_exclusive()));
+    due.sort_by_key(|index| (std::cmp::Reverse(index.size), !index.is_exclusive()));
     due
 }
 
@@ -304,7 +321,7 @@ impl<'a> Worker<'a> {
                     }
                 }
                 Begun::Index(index, idle) => {
-                    builds.set_helpers(server, idle).await?;
+                    builds.begin(server, idle, index.sorted()).await?;
                     self.statements.run(self.target, server, index.statement).await?;
                     self.queue.update(|schedule| schedule.built(&index)).await;
                 }

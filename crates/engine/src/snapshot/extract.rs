@@ -124,7 +124,8 @@ impl HandOver {
     /// Takes the rows out of the buffer and leaves an empty one.
     async fn piece(&mut self, place: Place, rows: &mut Vec<u8>, count: u64) -> Result<(), Error> {
         self.settle().await?;
-        let (uploads, rows) = (self.uploads.clone(), std::mem::replace(rows, std::mem::take(&mut self.spare)));
+        let (uploads, rows) =
+            (self.uploads.clone(), std::mem::replace(rows, std::mem::take(&mut self.spare)));
         self.pending.spawn(async move {
             let (chunk, rows) = uploads.store_and_return(rows, count).await?;
             Ok(Stored { place, chunk, rows })
