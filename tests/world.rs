@@ -63,7 +63,12 @@ impl World {
     }
 
     pub async fn snapshot(&self) -> Result<SnapshotStats, Error> {
-        let options = SnapshotOptions { jobs: 3, level: 1, pg_bin: Some(self.server.bin().to_owned()) };
+        let options = SnapshotOptions {
+            jobs: 3,
+            level: 1,
+            pg_bin: Some(self.server.bin().to_owned()),
+            references: Vec::new(),
+        };
         snapshot::take(
             &self.repository,
             &Self::settings(&self.server, "source"),
@@ -151,6 +156,7 @@ impl World {
             no_owner: false,
             no_acl: false,
             role: None,
+            references: Vec::new(),
             anonymise: Anonymise::default(),
             freshness: Freshness::default(),
             max_capture_lag: Duration::from_secs(900),

@@ -2,6 +2,7 @@
 
 mod anonymise;
 mod identity;
+mod reference;
 mod residency;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::args::Common;
 use crate::failure::Failure;
 use anonymise::{AnonymiseSection, InactiveSection};
 use identity::SealedIdentity;
+use reference::ReferenceSection;
 use residency::{ResidencySection, TargetSection};
 
 const DEFAULT_FILE: &str = "lethe.toml";
@@ -48,6 +50,8 @@ struct File {
     capture: CaptureSection,
     #[serde(default)]
     subject: BTreeMap<String, Subject>,
+    #[serde(default)]
+    reference: Vec<ReferenceSection>,
     #[serde(default)]
     anonymise: Vec<AnonymiseSection>,
     inactive: Option<InactiveSection>,
