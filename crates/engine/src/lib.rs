@@ -5,6 +5,7 @@
 //! restore:   restore/   preflight → plan → fetch → decode → filter → load → finish → cut_over → verify
 //!                       (late: what a late erasure takes back, and once more from load)
 //! capture:   capture/   install, run
+//! drill:     drill/     place → restore → check → canaries → place (removed), and the evidence
 //! verify:    verify/    ledger → documents → listing → data → affected
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 mod age_file;
 pub mod capture;
+pub mod drill;
 mod error;
 pub mod key_ring;
 mod keys;
