@@ -12,6 +12,7 @@ use lethe_engine::{Error, Identities, Keys, NamingKey, Repository};
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ids::SnapshotId;
 use lethe_format::ledger::{Head, Keys as TombstoneKeys, Kind, SubjectRef};
+use lethe_format::reference::Reference;
 use lethe_postgres::ConnectionSettings;
 use lethe_rules::anonymise::Anonymise;
 use lethe_store::{DirectoryStore, ObjectStore};
@@ -63,19 +64,15 @@ impl World {
     }
 
     pub async fn snapshot(&self) -> Result<SnapshotStats, Error> {
-        let options = SnapshotOptions {
-            jobs: 3,
-            level: 1,
-            pg_bin: Some(self.server.bin().to_owned()),
-            references: Vec::new(),
-        };
-        snapshot::take(
-            &self.repository,
-            &Self::settings(&self.server, "source"),
-            &options,
-            &Progress::default(),
-        )
-        .await
+        self.snapshot_with(Vec::new()).await
+    }
+
+    /// With the references of the settings.
+    pub async fn snapshot_with(&self, references: Vec<Reference>) -> Result<SnapshotStats, Error> {
+        let pg_bin = Some(self.server.bin().to_owned());
+        let options = SnapshotOptions { jobs: 3, level: 1, pg_bin, references };
+        let source = Self::settings(&self.server, "source");
+        snapshot::take(&self.repository, &source, &options, &Progress::default()).await
     }
 
     /// Puts keys in text form on the ledger; a single integer column's as integers.

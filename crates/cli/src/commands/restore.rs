@@ -94,6 +94,11 @@ fn show_plan(plan: &Plan, output: &Output) {
     if !filtered.is_empty() {
         output.say(format!("  rows of erased people may be in: {}", filtered.join(", ")));
     }
+    for (reference, because) in
+        plan.kept.iter().filter_map(|kept| kept.keeps().map(|because| (kept, because)))
+    {
+        output.say(format!("  {reference}: rows of erased people stay, because {because}"));
+    }
     for incident in &plan.incidents {
         output.say(format!("  INCIDENT in the ledger: {incident}"));
     }

@@ -88,7 +88,7 @@ fn a_server_that_is_killed_loses_nothing_that_was_recorded() {
     let mut verified = false;
     for pause in [150, 300, 500] {
         let into = shell.server.url("restored");
-        let mut process = shell.spawn(&["restore", "--into", &into, "--jobs", "2"]);
+        let mut process = shell.spawn(&["restore", "--into", &into, "--jobs", "2", "--patience", "1 second"]);
         std::thread::sleep(Duration::from_millis(pause));
         shell.server.stop(Shutdown::Kill);
         verified |= process.wait().expect("wait").success();

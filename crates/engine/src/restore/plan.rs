@@ -4,6 +4,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use lethe_format::ids::{Oid, SnapshotId};
 use lethe_format::ledger::{Head, Keys, SubjectRef};
 use lethe_format::manifest::{Chunk, CopyFormat, Manifest};
+use lethe_format::reference::Reference;
 use lethe_postgres::capture::former_keys_table;
 use lethe_rules::closure::{Closure, Tombstones, subject_key};
 use lethe_rules::row_filter::Filters;
@@ -30,6 +31,8 @@ pub struct Plan {
     pub inactive: u64,
     /// In the order in which they are loaded: the largest first.
     pub tables: Vec<PlannedTable>,
+    /// References by which rows of erased people stay, with the reasons.
+    pub kept: Vec<Reference>,
     /// What somebody has done to the ledger; restoring goes on by what was written first.
     pub incidents: Vec<String>,
     /// Large objects belong to nobody that a foreign key could name: they come back whole.
@@ -110,6 +113,7 @@ pub(super) async fn make(
         anonymised: count(&standing.anonymised),
         inactive: newly_inactive.as_ref().map_or(0, |(_, keys)| keys.len()),
         tables,
+        kept: options.references.iter().filter(|rule| rule.keeps().is_some()).cloned().collect(),
         incidents: ledger.incidents().to_vec(),
         large_objects: manifest.large_objects.objects.len(),
         filters: Arc::new(filters),
