@@ -27,6 +27,8 @@ mod ledger;
 mod objections;
 /// A real server, by `make test-s3`.
 mod real_s3;
+/// What was done, as evidence.
+mod reports;
 /// Stores that are where data may not be, and stores that do what real ones do.
 mod residency;
 /// Through S3, and databases that other programs made.

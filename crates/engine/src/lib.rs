@@ -20,6 +20,7 @@ pub mod ledger;
 mod objects;
 pub mod progress;
 pub mod prune;
+pub mod reports;
 pub mod repository;
 pub mod residency;
 pub mod restore;

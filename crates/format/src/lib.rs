@@ -14,6 +14,7 @@ pub mod keys;
 pub mod layout;
 pub mod ledger;
 pub mod manifest;
+pub mod report;
 pub mod repository;
 pub mod sql;
 mod vouched;
