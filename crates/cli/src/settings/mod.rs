@@ -3,6 +3,7 @@
 mod anonymise;
 mod identity;
 mod residency;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use crate::failure::Failure;
 use anonymise::{AnonymiseSection, InactiveSection};
 use identity::SealedIdentity;
 use residency::{ResidencySection, TargetSection};
+use retention::{RetentionSection, ScheduleSection};
 
 const DEFAULT_FILE: &str = "lethe.toml";
 
@@ -57,6 +59,10 @@ struct File {
     residency: ResidencySection,
     #[serde(default)]
     target: Vec<TargetSection>,
+    #[serde(default)]
+    retention: RetentionSection,
+    #[serde(default)]
+    schedule: ScheduleSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
