@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use lethe_engine::ledger::{self, LastSeen};
 use lethe_engine::prune::{self, PruneOptions};
@@ -79,7 +78,7 @@ impl SeenInYear {
 
 /// A snapshot that is being taken.
 struct Draft {
-    uploads: Uploads,
+    uploads: Arc<Uploads>,
     id: SnapshotId,
     started_at: Timestamp,
     head: Head,
@@ -293,7 +292,7 @@ impl RetentionWorld {
         let head = ledger::head(&self.repository).await;
         let Some(head) = self.note(head) else { return };
         let uploads = Uploads::begin(&self.repository, 1, started_at).await;
-        let Some(uploads) = self.note(uploads) else { return };
+        let Some(uploads) = self.note(uploads).map(Arc::new) else { return };
         let id = SnapshotId::new(started_at, self.random.random());
         self.drafts.push(Draft {
             uploads,
@@ -336,7 +335,7 @@ impl RetentionWorld {
     async fn store_range(&mut self, place: usize, range: usize) -> Option<()> {
         let people = self.drafts[place].view[range].clone();
         let plain = format!("{range}:{people:?}\n");
-        let stored = self.drafts[place].uploads.store(Bytes::from(plain), 1).await;
+        let stored = self.drafts[place].uploads.store(plain.into_bytes(), 1).await;
         let chunk = self.note(stored)?;
         self.contents.insert(chunk.name, people);
         let draft = &mut self.drafts[place];
@@ -682,6 +681,7 @@ async fn commit(repository: &Repository, draft: &Draft) -> Result<(), Error> {
             schema,
             catalog: Catalog::default(),
             tables: Vec::new(),
+            references: Vec::new(),
             sequences: Vec::new(),
             large_objects: LargeObjects { objects: Vec::new(), chunks: draft.chunks.clone() },
             extensions: Vec::new(),

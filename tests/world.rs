@@ -64,19 +64,17 @@ impl World {
     }
 
     pub async fn snapshot(&self) -> Result<SnapshotStats, Error> {
-        let options = SnapshotOptions { jobs: 3, level: 1, pg_bin: Some(self.server.bin().to_owned()) };
-        snapshot::take(
-            &self.repository,
-            &Self::settings(&self.server, "source"),
-            &options,
-            &Progress::default(),
-        )
-        .await
+        self.snapshot_at(Timestamp::now()).await
     }
 
     /// The same at another time than this machine's.
     pub async fn snapshot_at(&self, now: Timestamp) -> Result<SnapshotStats, Error> {
-        let options = SnapshotOptions { jobs: 3, level: 1, pg_bin: Some(self.server.bin().to_owned()) };
+        let options = SnapshotOptions {
+            jobs: 3,
+            level: 1,
+            pg_bin: Some(self.server.bin().to_owned()),
+            references: Vec::new(),
+        };
         let source = Self::settings(&self.server, "source");
         snapshot::take_at(&self.repository, &source, &options, &Progress::default(), now).await
     }
@@ -171,6 +169,7 @@ impl World {
             no_owner: false,
             no_acl: false,
             role: None,
+            references: Vec::new(),
             anonymise: Anonymise::default(),
             freshness: Freshness::default(),
             max_capture_lag: Duration::from_secs(900),

@@ -92,7 +92,7 @@ fn filters(format: CopyFormat) -> Filters {
     let subject = SubjectRef { name: None, table: QualifiedName::new("public", "users"), columns: None };
     let keys = Keys::Integers((0..PEOPLE).step_by(100).collect());
     let standing = Standing { erased: vec![Tombstones { subject, keys }], ..Standing::default() };
-    let mut closure = Closure::new(&catalog, &layouts, &standing, &Anonymise::default());
+    let mut closure = Closure::new(&catalog, &[], &layouts, &standing, &Anonymise::default());
     while closure.next_scan().is_some() {}
     closure.finish().expect("no objection")
 }

@@ -39,6 +39,7 @@ async fn everything_comes_back() {
         assert_same_rows((&world.server, "source"), (&world.server, "restored"));
         assert_eq!(sequences(&world.server, "source"), sequences(&world.server, "restored"));
         large_objects_are_the_same(&world);
+        the_same_tables_have_statistics(&world);
         let book = world.server.sql("restored", "SELECT count(*) FROM pg_namespace WHERE nspname = 'lethe'");
         assert_eq!(book, "0", "the bookkeeping is removed at the end");
     }
@@ -48,6 +49,14 @@ fn large_objects_are_the_same(world: &World) {
     let list = "SELECT m.oid, pg_get_userbyid(lomowner), lomacl, obj_description(m.oid, 'pg_largeobject'), md5(lo_get(m.oid)), length(lo_get(m.oid))
                 FROM pg_largeobject_metadata m ORDER BY 1";
     assert_eq!(world.server.sql("source", list), world.server.sql("restored", list));
+}
+
+/// Of partitions, of partitioned tables and of those that others inherit from, as well.
+fn the_same_tables_have_statistics(world: &World) {
+    let kinds = "SELECT DISTINCT starelid::regclass::text, stainherit FROM pg_statistic JOIN pg_class c ON c.oid = starelid
+                 JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p') AND nspname NOT LIKE 'pg\\_%' ORDER BY 1, 2";
+    world.server.sql("source", "ANALYZE");
+    assert_eq!(world.server.sql("source", kinds), world.server.sql("restored", kinds));
 }
 
 #[tokio::test(flavor = "multi_thread")]

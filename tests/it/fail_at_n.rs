@@ -103,7 +103,12 @@ impl Sweep {
 
     async fn snapshot(&self, url: &str) -> Result<SnapshotStats, Error> {
         let source = ConnectionSettings::parse(url, &|_| None).expect("settings");
-        let options = SnapshotOptions { jobs: 2, level: 1, pg_bin: Some(self.world.server.bin().to_owned()) };
+        let options = SnapshotOptions {
+            jobs: 2,
+            level: 1,
+            pg_bin: Some(self.world.server.bin().to_owned()),
+            references: Vec::new(),
+        };
         snapshot::take(&self.world.repository, &source, &options, &Progress::default()).await
     }
 

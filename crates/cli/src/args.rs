@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use lethe_engine::verify::Part;
 use lethe_format::ids::{EventId, SnapshotId};
+use lethe_rules::objection::Code;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -432,5 +433,17 @@ pub(crate) struct Restore {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum Acknowledged {
+    /// Deletions may not be on the ledger
     CaptureLag,
+    /// A [[reference]] of lethe.toml is about what this snapshot does not have
+    UnknownReference,
+}
+
+impl Acknowledged {
+    pub(crate) fn code(self) -> Code {
+        match self {
+            Self::CaptureLag => Code::CaptureLag,
+            Self::UnknownReference => Code::UnknownReference,
+        }
+    }
 }

@@ -38,6 +38,12 @@ impl Catalog {
         self.tables.iter().find(|table| table.name == *name)
     }
 
+    /// Whether other tables inherit from this one, as its partitions do too.
+    #[must_use]
+    pub fn has_children(&self, oid: Oid) -> bool {
+        self.tables.iter().any(|table| table.partition_of == Some(oid) || table.inherits.contains(&oid))
+    }
+
     /// Follows domains down to the type that values are stored as.
     #[must_use]
     pub fn base_type(&self, oid: Oid) -> Option<&Type> {

@@ -15,6 +15,7 @@ pub mod layout;
 pub mod lease;
 pub mod ledger;
 pub mod manifest;
+pub mod reference;
 pub mod report;
 pub mod repository;
 pub mod sql;

@@ -9,6 +9,7 @@ use crate::Error;
 use crate::catalog::{AttNum, Catalog, QualifiedName};
 use crate::ids::{Digest, Oid, SnapshotId, UploadId};
 use crate::ledger::{Head, Seq, SourceId};
+use crate::reference::Reference;
 use crate::repository::check_version;
 use crate::vouched;
 
@@ -37,6 +38,9 @@ pub struct Manifest {
     /// The archive that `pg_dump -Fc --schema-only` wrote.
     pub schema: StoredObject,
     pub catalog: Catalog,
+    /// What the settings said then of references that are no foreign keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Reference>,
     pub tables: Vec<TableData>,
     pub sequences: Vec<Sequence>,
     pub large_objects: LargeObjects,

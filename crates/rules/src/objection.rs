@@ -48,6 +48,8 @@ pub enum Code {
     UndecidableEquality,
     /// A foreign key of a kind that the closure does not follow.
     UnsupportedReference,
+    /// A reference of the settings names a table or a column that is not in this snapshot.
+    UnknownReference,
     /// The erasure is one that the server itself would refuse.
     ErasureRefused,
     /// The outcome would hang on the order in which triggers fire.

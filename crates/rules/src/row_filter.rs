@@ -141,13 +141,17 @@ impl Filters {
 
     /// False if no row of the table can be dropped or changed.
     fn may_touch(&self, rules: &TableRules) -> bool {
-        rules.probes.iter().any(|probe| !self.sets.is_empty(probe.set))
+        let any = |set: usize| !self.sets.is_empty(set);
+        rules.probes.iter().any(|probe| any(probe.set) || probe.tombstones.is_some_and(any))
     }
 
-    /// Whether tombstones name rows of this table themselves, not only rows that it refers to.
+    /// Whether rows of this table can be told from tombstones alone: a subject's own, and those that refer to it by a rule
+    /// of the settings, which no server checks.
     #[must_use]
     pub fn is_subject(&self, table: Oid) -> bool {
-        self.rules.get(&table).is_some_and(|rules| rules.probes.iter().any(|probe| probe.is_subject))
+        self.rules.get(&table).is_some_and(|rules| {
+            rules.probes.iter().any(|probe| probe.is_subject || probe.tombstones.is_some())
+        })
     }
 
     /// Whether rows of this table may be dropped or changed at all.

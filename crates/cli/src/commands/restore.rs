@@ -6,9 +6,8 @@ use lethe_engine::progress::Progress;
 use lethe_engine::restore::{Plan, RestoreOptions, RestoreReport, Wanted, prepare};
 
 use lethe_format::ledger::Head;
-use lethe_rules::objection::Code;
 
-use crate::args::{Acknowledged, Restore};
+use crate::args::Restore;
 use crate::failure::Failure;
 use crate::output::{Output, bytes, count};
 use crate::progress_bar;
@@ -23,6 +22,7 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
         no_owner: args.no_owner,
         no_acl: args.no_acl,
         role: args.role,
+        references: settings.references()?,
         anonymise: settings.anonymise(Timestamp::now())?,
         freshness: Freshness {
             max_age: settings.max_ledger_age()?,
@@ -32,7 +32,7 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
         subjects: settings.subjects()?,
         patience: duration("--patience", &args.patience)?,
         request: args.request,
-        acknowledged: args.acknowledge.iter().map(|Acknowledged::CaptureLag| Code::CaptureLag).collect(),
+        acknowledged: args.acknowledge.iter().map(|answered| answered.code()).collect(),
     };
     settings.residency()?.check_target(&target)?;
     let repository = settings.open_repository().await?;

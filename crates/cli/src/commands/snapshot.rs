@@ -14,6 +14,7 @@ pub(crate) async fn run(settings: &Settings, args: Snapshot, output: &Output) ->
     let options = SnapshotOptions {
         jobs: settings.jobs(args.jobs)?,
         level: settings.level()?,
+        references: settings.references()?,
         pg_bin: settings.pg_bin(),
     };
     if let Some(doubt) = settings.residency()?.doubt_source(&source) {

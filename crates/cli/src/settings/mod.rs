@@ -2,6 +2,7 @@
 
 mod anonymise;
 mod identity;
+mod reference;
 mod residency;
 mod retention;
 
@@ -22,6 +23,7 @@ use crate::args::Common;
 use crate::failure::Failure;
 use anonymise::{AnonymiseSection, InactiveSection};
 use identity::SealedIdentity;
+use reference::ReferenceSection;
 use residency::{ResidencySection, TargetSection};
 use retention::{RetentionSection, ScheduleSection};
 
@@ -50,6 +52,8 @@ struct File {
     capture: CaptureSection,
     #[serde(default)]
     subject: BTreeMap<String, Subject>,
+    #[serde(default)]
+    reference: Vec<ReferenceSection>,
     #[serde(default)]
     anonymise: Vec<AnonymiseSection>,
     inactive: Option<InactiveSection>,

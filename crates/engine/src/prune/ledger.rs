@@ -180,7 +180,13 @@ async fn held(
     }
     // A row with a key that ought to be gone is what the closure objects to.
     let standing = Standing { gone, ..Standing::default() };
-    let mut closure = Closure::new(&manifest.catalog, &manifest.tables, &standing, &Anonymise::default());
+    let mut closure = Closure::new(
+        &manifest.catalog,
+        &manifest.references,
+        &manifest.tables,
+        &standing,
+        &Anonymise::default(),
+    );
     while let Some(tables) = closure.next_scan() {
         for data in manifest.tables.iter().filter(|data| tables.contains(&data.table)) {
             for chunk in &data.chunks {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use lethe_format::archive::ddl::Step;
-use lethe_format::catalog::TableKind;
+use lethe_format::catalog::{Table, TableKind};
 use lethe_postgres::Server;
 use tokio::sync::Mutex;
 
@@ -35,9 +35,16 @@ pub(super) async fn finish(
     target.allow_autovacuum().await
 }
 
-/// Statistics are made from what was loaded, never copied: they hold values.
+/// Statistics of partitioned tables, which PostgreSQL makes together with those of their partitions, and of tables that
+/// others inherit from; all others have theirs from the load.
 async fn analyze(prepared: &Prepared, target: &Target, progress: &Progress) -> Result<(), Error> {
-    let tables = prepared.manifest.catalog.tables.iter().filter(|table| table.kind != TableKind::Foreign);
+    let catalog = &prepared.manifest.catalog;
+    let over_others = |table: &&Table| {
+        table.kind != TableKind::Foreign
+            && table.partition_of.is_none()
+            && (table.kind == TableKind::Partitioned || catalog.has_children(table.oid))
+    };
+    let tables = catalog.tables.iter().filter(over_others);
     let queue: VecDeque<String> = tables.map(|table| table.name.sql()).collect();
     progress.stage("analyze", queue.len() as u64);
     let queue = Arc::new(Mutex::new(queue));

@@ -1,7 +1,8 @@
 //! Loading: each chunk is one transaction, its surviving rows and the record that they are there.
 //!
 //! Every connection has one chunk on its way to the server and the next one being fetched and filtered. What is in
-//! memory is bounded in bytes, not in chunks. As tables become whole, their indexes are built beside the load of others.
+//! memory is bounded in bytes, not in chunks. As tables become whole, their indexes and statistics are built beside the load
+//! of others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use lethe_format::archive::ddl::{Statement, Step};
-use lethe_format::catalog::Table;
+use lethe_format::catalog::{Table, TableKind};
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{Chunk, CopyFormat, Manifest, TableData};
 use lethe_postgres::{CopyIn, Server};
@@ -46,20 +47,45 @@ impl OfTable for Work {
     }
 }
 
-/// An index, a primary key, a unique or an exclusion constraint.
+/// What is done with a table that is whole.
 #[derive(Debug)]
-struct Index<'a> {
+struct Build<'a> {
     table: Option<Oid>,
-    statement: &'a Statement,
+    /// Plain bytes of the table.
+    size: u64,
+    what: What<'a>,
 }
 
-impl OnTable for Index<'_> {
+#[derive(Debug)]
+enum What<'a> {
+    /// An index, a primary key, a unique or an exclusion constraint.
+    Index(&'a Statement),
+    /// Statistics of the table with this name in SQL. They are made from what was loaded, never copied: they hold values.
+    Statistics(String),
+}
+
+impl Build<'_> {
+    /// About as many bytes as building it sorts; none if it is not a B-tree.
+    fn sorted(&self) -> Option<u64> {
+        let What::Index(statement) = self.what else { return None };
+        let is_btree = match statement.constraint {
+            Some(_) => !statement.sql.contains(" EXCLUDE "),
+            None => statement.sql.contains(" USING btree "),
+        };
+        is_btree.then_some(self.size)
+    }
+}
+
+impl OnTable for Build<'_> {
     fn table(&self) -> Option<Oid> {
         self.table
     }
 
     fn is_exclusive(&self) -> bool {
-        self.statement.constraint.is_some()
+        match self.what {
+            What::Index(statement) => statement.constraint.is_some(),
+            What::Statistics(_) => true,
+        }
     }
 }
 
@@ -88,8 +114,7 @@ pub(super) async fn load(
     progress.advance(all.saturating_sub(left));
     let servers = target.workers(prepared.options.jobs).await?;
     let jobs = servers.len();
-    let indexes = indexes(prepared, statements);
-    let queue = Queue::new(Schedule::new(jobs, work, indexes));
+    let queue = Queue::new(Schedule::new(jobs, work, builds(prepared, statements)));
     let worker = Worker {
         target,
         statements,
@@ -182,38 +207,54 @@ fn work(prepared: &Prepared, target: &Target, done: &BTreeMap<ChunkKey, Loaded>)
 }
 
 /// Indexes and keys, with the table that must be whole before each is built; none for materialised views, which hold no
-/// rows yet. Those of the largest tables come first.
-fn indexes<'a>(prepared: &Prepared, statements: &'a Statements) -> Vec<Index<'a>> {
-    let manifest = &prepared.manifest;
+/// rows yet. Those of the largest tables come first. Statistics come last, since a table's expression indexes have some too.
+fn builds<'a>(prepared: &Prepared, statements: &'a Statements) -> Vec<Build<'a>> {
+    let catalog = &prepared.manifest.catalog;
     let table_of = |statement: &Statement| {
         let (schema, name) = statement.table.as_ref()?;
         let named = |table: &&Table| table.name.schema == *schema && table.name.name == *name;
-        manifest.catalog.tables.iter().find(named).map(|table| table.oid)
+        catalog.tables.iter().find(named).map(|table| table.oid)
     };
     let size = |table: Option<Oid>| {
-        let data = manifest.tables.iter().find(|data| Some(data.table) == table);
-        data.map_or(0, |data| data.plain_len())
+        let data = prepared.manifest.tables.iter().find(|data| Some(data.table) == table);
+        data.map_or(0, TableData::plain_len)
     };
-    let index = |statement| Index { table: table_of(statement), statement };
-    let mut due: Vec<Index<'a>> = statements.of(Step::Index).map(index).collect();
+    let build = |table, what| Build { table, size: size(table), what };
+    let indexes = statements.of(Step::Index);
+    let mut due: Vec<Build<'a>> =
+        indexes.map(|statement| build(table_of(statement), What::Index(statement))).collect();
+    // The others get theirs when all of a family's rows are there.
+    let alone = |table: &&Table| {
+        table.kind == TableKind::Plain && table.partition_of.is_none() && !catalog.has_children(table.oid)
+    };
+    due.extend(
+        catalog
+            .tables
+            .iter()
+            .filter(alone)
+            .map(|table| build(Some(table.oid), What::Statistics(table.name.sql()))),
+    );
     // Keys before indexes: while one is built, another table has to be found for the other connections.
-    due.sort_by_key(|index| (std::cmp::Reverse(size(index.table)), !index.is_exclusive()));
+    due.sort_by_key(|build| {
+        let last = matches!(build.what, What::Statistics(_));
+        (last, std::cmp::Reverse(build.size), !build.is_exclusive())
+    });
     due
 }
 
 /// The tasks that all connections share.
 struct Queue<'a> {
-    schedule: Mutex<Schedule<Work, Index<'a>>>,
+    schedule: Mutex<Schedule<Work, Build<'a>>>,
     changed: Notify,
 }
 
 impl<'a> Queue<'a> {
-    fn new(schedule: Schedule<Work, Index<'a>>) -> Self {
+    fn new(schedule: Schedule<Work, Build<'a>>) -> Self {
         Self { schedule: Mutex::new(schedule), changed: Notify::new() }
     }
 
     /// The next task, after waiting for one if others may still make one possible.
-    async fn next(&self) -> Option<Task<Work, Index<'a>>> {
+    async fn next(&self) -> Option<Task<Work, Build<'a>>> {
         loop {
             // Taken before looking, so that no change in between is missed.
             let changed = self.changed.notified();
@@ -227,7 +268,7 @@ impl<'a> Queue<'a> {
         }
     }
 
-    async fn update(&self, change: impl FnOnce(&mut Schedule<Work, Index<'a>>)) {
+    async fn update(&self, change: impl FnOnce(&mut Schedule<Work, Build<'a>>)) {
         change(&mut *self.schedule.lock().await);
         self.changed.notify_waiters();
     }
@@ -281,7 +322,7 @@ struct Filtered {
 enum Begun<'a> {
     Chunk(JoinHandle<Result<Filtered, Error>>),
     /// With the number of idle connections.
-    Index(Index<'a>, usize),
+    Build(Build<'a>, usize),
 }
 
 impl<'a> Worker<'a> {
@@ -303,10 +344,15 @@ impl<'a> Worker<'a> {
                         continue;
                     }
                 }
-                Begun::Index(index, idle) => {
-                    builds.set_helpers(server, idle).await?;
-                    self.statements.run(self.target, server, index.statement).await?;
-                    self.queue.update(|schedule| schedule.built(&index)).await;
+                Begun::Build(build, idle) => {
+                    builds.begin(server, idle, build.sorted()).await?;
+                    match &build.what {
+                        What::Index(statement) => self.statements.run(self.target, server, statement).await?,
+                        What::Statistics(table) => {
+                            server.run(&format!("ANALYZE {table}"), "analyze", table).await?;
+                        }
+                    }
+                    self.queue.update(|schedule| schedule.built(&build)).await;
                 }
             }
             next = self.begin().await;
@@ -316,7 +362,7 @@ impl<'a> Worker<'a> {
 
     async fn begin(&self) -> Option<Begun<'a>> {
         Some(match self.queue.next().await? {
-            Task::Index(index, idle) => Begun::Index(index, idle),
+            Task::Build(build, idle) => Begun::Build(build, idle),
             Task::Load(work) => self.start(work),
         })
     }

@@ -26,6 +26,7 @@ mod load;
 mod outage;
 mod plan;
 mod preflight;
+mod references;
 mod schedule;
 mod select;
 mod sequences;
@@ -40,6 +41,7 @@ use jiff::Timestamp;
 use lethe_format::ids::SnapshotId;
 use lethe_format::ledger::{Head, Kind, Seq, SubjectRef};
 use lethe_format::manifest::{Manifest, Sequence};
+use lethe_format::reference::Reference;
 use lethe_postgres::{ConnectionSettings, Purpose, Server};
 use lethe_rules::anonymise::Anonymise;
 use lethe_rules::objection::Code;
@@ -73,6 +75,8 @@ pub struct RestoreOptions {
     pub no_acl: bool,
     /// `SET ROLE` before anything is created.
     pub role: Option<String>,
+    /// References that are no foreign keys, and other answers than a foreign key's own.
+    pub references: Vec<Reference>,
     /// What becomes of the rows of people who are anonymised, and who counts as inactive.
     pub anonymise: Anonymise,
     pub freshness: Freshness,
@@ -190,6 +194,10 @@ pub async fn prepare(
     let mut objections =
         preflight::check(repository, &server, begun.as_ref(), &manifest, &archive, &ledger, &options).await?;
     let mut options = options;
+    let (references, unknown) = references::effective(&manifest, &options.references);
+    objections.extend(unknown);
+    options.references = references;
+    objections.retain(|objection| !options.acknowledged.contains(&objection.code));
     objections.extend(constants::resolve(&server, &manifest, &mut options.anonymise).await?);
     let plan = match plan::make(repository, &manifest, &ledger, &options, progress).await {
         Ok(plan) => plan,
@@ -326,6 +334,9 @@ impl Prepared {
         let mut hash = blake3::Hasher::new();
         for entry in self.ledger.entries().iter().filter(|entry| entry.header.kind.has_keys()) {
             hash.update(&entry.header.seq.to_be_bytes());
+        }
+        for reference in &self.options.references {
+            hash.update(format!("{reference:?}").as_bytes());
         }
         for rule in &self.options.anonymise.masks {
             hash.update(rule.fingerprint().as_bytes());

@@ -70,7 +70,8 @@ pub(super) async fn make(
     tracing::info!(erased = tombstones, head = ledger.head().seq, hash = %ledger.head().hash, "filtering by");
     let former = former_keys(manifest, &standing.erased);
     standing.erased.extend(former);
-    let mut closure = Closure::new(&manifest.catalog, &manifest.tables, &standing, &options.anonymise);
+    let mut closure =
+        Closure::new(&manifest.catalog, &options.references, &manifest.tables, &standing, &options.anonymise);
     while let Some(tables) = closure.next_scan() {
         let chunks: Vec<(Oid, &Chunk)> = tables
             .iter()

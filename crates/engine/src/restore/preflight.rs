@@ -32,7 +32,6 @@ pub(super) async fn check(
     tablespaces(server, manifest, &mut objections).await?;
     chunks_are_there(repository, manifest, &mut objections).await?;
     capture_was_drained(manifest, ledger, options, &mut objections);
-    objections.retain(|objection| !options.acknowledged.contains(&objection.code));
     Ok(objections)
 }
 

@@ -17,7 +17,7 @@ pub(super) trait OfTable {
 pub(super) enum Task<L, I> {
     Load(L),
     /// With the number of connections that have nothing to do meanwhile: their processors may help.
-    Index(I, usize),
+    Build(I, usize),
 }
 
 #[derive(PartialEq, Eq, Debug)]
@@ -28,7 +28,7 @@ pub(super) enum Next<L, I> {
     Done,
 }
 
-/// An index or key to be built.
+/// An index, a key or statistics to be built.
 pub(super) trait OnTable {
     /// The table that must be whole; none if nothing has to be waited for.
     fn table(&self) -> Option<Oid>;
@@ -84,7 +84,7 @@ impl<L: OfTable, I: OnTable> Schedule<L, I> {
             self.loads.iter().any(|table| !table.due.is_empty()) && self.building + 1 >= self.jobs;
         if !one_must_load && let Some(index) = self.next_index() {
             self.building += 1;
-            return Next::Task(Task::Index(index, self.idle_connections()));
+            return Next::Task(Task::Build(index, self.idle_connections()));
         }
         match self.pop_load(None) {
             Some(load) => Next::Task(Task::Load(load)),
@@ -187,7 +187,7 @@ mod tests {
             schedule.loaded(&expected.0);
         }
         for expected in [(Some(1), "one"), (Some(2), "two"), (None, "view")] {
-            assert_eq!(schedule.next(), Next::Task(Task::Index(expected, 0)));
+            assert_eq!(schedule.next(), Next::Task(Task::Build(expected, 0)));
             schedule.built(&expected);
         }
         assert_eq!(schedule.next(), Next::Done);
@@ -196,18 +196,18 @@ mod tests {
     #[test]
     fn indexes_begin_when_their_table_is_whole_and_one_connection_goes_on_loading() {
         let mut schedule = schedule(2);
-        assert_eq!(schedule.next(), Next::Task(Task::Index((None, "view"), 0)));
+        assert_eq!(schedule.next(), Next::Task(Task::Build((None, "view"), 0)));
         assert_eq!(schedule.next(), Next::Task(Task::Load((1, 0))), "one goes on loading");
         schedule.built(&(None, "view"));
         assert_eq!(schedule.next(), Next::Task(Task::Load((2, 0))), "a table of its own");
         schedule.loaded(&2);
-        assert_eq!(schedule.next(), Next::Task(Task::Index((Some(2), "two"), 0)));
+        assert_eq!(schedule.next(), Next::Task(Task::Build((Some(2), "two"), 0)));
         assert_eq!(schedule.next_load(1), Some((1, 1)), "one goes on loading");
         schedule.loaded(&1);
         assert_eq!(schedule.next(), Next::Wait, "table 1 is not whole yet");
         schedule.loaded(&1);
         schedule.built(&(Some(2), "two"));
-        assert_eq!(schedule.next(), Next::Task(Task::Index((Some(1), "one"), 1)), "the other one is idle");
+        assert_eq!(schedule.next(), Next::Task(Task::Build((Some(1), "one"), 1)), "the other one is idle");
         assert_eq!(schedule.next(), Next::Done);
     }
 
@@ -228,12 +228,12 @@ mod tests {
     fn nothing_waits_for_a_lock_that_another_connection_holds() {
         let indexes: [Index; 4] = [(Some(1), "key"), (Some(1), "b"), (Some(1), "c"), (Some(2), "key")];
         let mut schedule: Schedule<(Oid, u32), Index> = Schedule::new(3, [], indexes);
-        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[0], 0)));
-        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[3], 1)), "another table's");
+        assert_eq!(schedule.next(), Next::Task(Task::Build(indexes[0], 0)));
+        assert_eq!(schedule.next(), Next::Task(Task::Build(indexes[3], 1)), "another table's");
         assert_eq!(schedule.next(), Next::Wait);
         schedule.built(&indexes[0]);
-        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[1], 0)));
-        assert_eq!(schedule.next(), Next::Task(Task::Index(indexes[2], 0)), "side by side");
+        assert_eq!(schedule.next(), Next::Task(Task::Build(indexes[1], 0)));
+        assert_eq!(schedule.next(), Next::Task(Task::Build(indexes[2], 0)), "side by side");
         assert_eq!(schedule.next(), Next::Done);
     }
 }

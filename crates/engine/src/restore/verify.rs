@@ -57,7 +57,7 @@ async fn validate(
         let queue = &queue;
         async move {
             let server: &Server = server;
-            Builds::prepare(server, jobs).await?;
+            Builds::prepare(server, jobs).await?.begin(server, 0, None).await?;
             loop {
                 let Some(keys) = queue.lock().await.pop_front() else { return Ok::<_, Error>(()) };
                 for key in keys {

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use lethe_format::catalog::{Catalog, Table};
 use lethe_format::manifest::{Chunk, CopyFormat, TableData};
 use lethe_format::{copy_binary, copy_text};
@@ -74,15 +73,14 @@ pub(super) async fn copy_tables(
         let (shared, queue, uploads, progress) =
             (shared.clone(), queue.clone(), uploads.clone(), progress.clone());
         workers.spawn(async move {
-            let mut done = Vec::new();
+            let mut hand_over = HandOver::new(uploads);
             loop {
                 let Some((table, number, range)) = queue.lock().await.pop_front() else {
-                    return Ok::<_, Error>(done);
+                    return hand_over.finish().await;
                 };
                 let (_, description, format) = &shared[table];
-                let chunks = copy_range(&server, description, range, *format, &uploads).await?;
+                copy_range(&server, description, range, *format, (table, number), &mut hand_over).await?;
                 progress.advance(u64::from(BLOCKS_PER_CHUNK) * BLOCK);
-                done.push((table, number, chunks));
             }
         });
     }
@@ -90,12 +88,65 @@ pub(super) async fn copy_tables(
     while let Some(worker) = workers.join_next().await {
         pieces.extend(worker.map_err(|cause| Error::Worker(cause.to_string()))??);
     }
-    pieces.sort_by_key(|(table, number, _)| (*table, *number));
+    // The sort is stable: the pieces of one range stay in their order.
+    pieces.sort_by_key(|(place, _)| *place);
     let mut chunks = vec![Vec::new(); tables.len()];
-    for (table, _, of_range) in pieces {
-        chunks[table].extend(of_range);
+    for ((table, _), chunk) in pieces {
+        chunks[table].push(chunk);
     }
     Ok(chunks)
+}
+
+/// A table, and which of its ranges.
+type Place = (usize, usize);
+
+/// A chunk that is in the store, and the memory in which its rows were.
+struct Stored {
+    place: Place,
+    chunk: Chunk,
+    rows: Vec<u8>,
+}
+
+/// One piece of a connection is encoded and uploaded while the next one is read, so that the server need not wait for us
+/// nor we for it; no more than one, so that a connection never holds more than two.
+struct HandOver {
+    uploads: Arc<Uploads>,
+    pending: JoinSet<Result<Stored, Error>>,
+    done: Vec<(Place, Chunk)>,
+    spare: Vec<u8>,
+}
+
+impl HandOver {
+    fn new(uploads: Arc<Uploads>) -> Self {
+        Self { uploads, pending: JoinSet::new(), done: Vec::new(), spare: Vec::new() }
+    }
+
+    /// Takes the rows out of the buffer and leaves an empty one.
+    async fn piece(&mut self, place: Place, rows: &mut Vec<u8>, count: u64) -> Result<(), Error> {
+        self.settle().await?;
+        let (uploads, rows) =
+            (self.uploads.clone(), std::mem::replace(rows, std::mem::take(&mut self.spare)));
+        self.pending.spawn(async move {
+            let (chunk, rows) = uploads.store_and_return(rows, count).await?;
+            Ok(Stored { place, chunk, rows })
+        });
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<(), Error> {
+        while let Some(piece) = self.pending.join_next().await {
+            let Stored { place, chunk, rows } = piece.map_err(|cause| Error::Worker(cause.to_string()))??;
+            self.done.push((place, chunk));
+            self.spare = rows;
+            self.spare.clear();
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<Vec<(Place, Chunk)>, Error> {
+        self.settle().await?;
+        Ok(self.done)
+    }
 }
 
 async fn copy_range(
@@ -103,26 +154,25 @@ async fn copy_range(
     table: &Table,
     range: BlockRange,
     format: CopyFormat,
-    uploads: &Arc<Uploads>,
-) -> Result<Vec<Chunk>, Error> {
+    place: Place,
+    hand_over: &mut HandOver,
+) -> Result<(), Error> {
     let mut copy = CopyOut::start(server, table, range, format).await?;
     let mut splitter = Splitter::new(format);
-    let mut chunks = Vec::new();
-    let (mut rows, mut count) = (Vec::new(), 0);
+    let (mut rows, mut count) = (std::mem::take(&mut hand_over.spare), 0);
     while let Some(piece) = copy.next().await? {
         count += splitter.push(&piece, &mut rows).map_err(|problem| unexpected(table, problem))?;
         // Each message of the server holds one row, so the cut falls at the same row every time.
         if rows.len() >= LARGEST_PLAIN {
-            chunks.push(
-                uploads.store(Bytes::from(std::mem::take(&mut rows)), std::mem::take(&mut count)).await?,
-            );
+            hand_over.piece(place, &mut rows, std::mem::take(&mut count)).await?;
         }
     }
     splitter.finish().map_err(|problem| unexpected(table, problem))?;
     if count > 0 {
-        chunks.push(uploads.store(Bytes::from(rows), count).await?);
+        hand_over.piece(place, &mut rows, count).await?;
     }
-    Ok(chunks)
+    hand_over.spare = rows;
+    Ok(())
 }
 
 fn unexpected(table: &Table, problem: String) -> Error {

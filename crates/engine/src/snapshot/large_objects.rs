@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use lethe_format::copy_binary;
 use lethe_format::manifest::{CopyFormat, LargeObjects};
 use lethe_postgres::{Server, large_objects};
@@ -23,7 +22,7 @@ pub(super) async fn copy(server: &Server, uploads: &Arc<Uploads>) -> Result<Larg
         while !unfinished.is_empty() {
             let (rows, count) = pages(server, &unfinished, offset).await?;
             unfinished = full_pages(&rows)?;
-            chunks.push(uploads.store(Bytes::from(rows), count).await?);
+            chunks.push(uploads.store(rows, count).await?);
             offset = offset.saturating_add(i64::from(large_objects::PAGE));
         }
     }

@@ -21,9 +21,11 @@ use jiff::Timestamp;
 use lethe_format::catalog::TableKind;
 use lethe_format::ids::SnapshotId;
 use lethe_format::manifest::{CaptureState, Manifest, Source, TableData, VERSION};
+use lethe_format::reference::Reference;
 use lethe_postgres::capture::{outbox, outbox_table};
 use lethe_postgres::pg_dump::PgDump;
 use lethe_postgres::{ConnectionSettings, ExportedSnapshot, Server, ServerInfo, catalog, facts};
+use lethe_rules::closure::known_references;
 use serde::Serialize;
 
 pub use upload::Uploads;
@@ -39,6 +41,8 @@ pub struct SnapshotOptions {
     pub jobs: usize,
     /// zstd level, 1 to 19.
     pub level: i32,
+    /// References that are no foreign keys: stored with the snapshot, so that a restore knows them whatever its settings say.
+    pub references: Vec<Reference>,
     /// Folder of `pg_dump`, where it is not on the `PATH`.
     pub pg_bin: Option<std::path::PathBuf>,
 }
@@ -86,6 +90,10 @@ pub async fn take_at(
     let ledger_seq_after = ledger::head(repository).await?.seq;
     refuse_unfinished_restore(view.leader()).await?;
     let catalog = catalog::read(view.leader()).await?;
+    let (references, unknown) = known_references(&catalog, &options.references);
+    for objection in unknown {
+        tracing::warn!(%objection, "a rule of the settings is about nothing in this database");
+    }
     let capture = capture_state(view.leader()).await?;
     // The outbox holds ids of people who were deleted before this snapshot: they are not in it, and need not be.
     let with_rows = || {
@@ -134,6 +142,7 @@ pub async fn take_at(
         ledger_seq_after,
         capture,
         schema,
+        references,
         tables: data,
         sequences: catalog::sequences(view.leader()).await?,
         large_objects,

@@ -7,10 +7,8 @@
 //! snapshots before it have expired.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use lethe_format::ids::{Digest, SnapshotId};
@@ -64,22 +62,37 @@ impl Uploads {
     }
 
     /// Makes sure that the content is stored, and returns its chunk.
-    pub async fn store(&self, plain: Bytes, rows: u64) -> Result<Chunk, Error> {
-        let key = self.naming_key.clone();
-        let to_name = plain.clone();
-        let name = objects::off_runtime(move || Ok(encode::name(&key, &to_name))).await?;
-        if let Some(chunk) = lock(&self.known).get(&name) {
-            lock(&self.totals).reused += 1;
-            return Ok(chunk.clone());
+    pub async fn store(self: &Arc<Self>, plain: Vec<u8>, rows: u64) -> Result<Chunk, Error> {
+        self.store_and_return(plain, rows).await.map(|(chunk, _)| chunk)
+    }
+
+    /// As [`Self::store`]; gives the memory back as well, so that nobody asks the system for 16 MiB for each piece.
+    pub(super) async fn store_and_return(
+        self: &Arc<Self>,
+        plain: Vec<u8>,
+        rows: u64,
+    ) -> Result<(Chunk, Vec<u8>), Error> {
+        let uploads = self.clone();
+        let (chunk, new, plain) = objects::off_runtime(move || {
+            let name = encode::name(&uploads.naming_key, &plain);
+            if let Some(chunk) = lock(&uploads.known).get(&name) {
+                return Ok((chunk.clone(), None, plain));
+            }
+            let (chunk, bytes) =
+                encode::encode(uploads.repository.recipients()?, name, &plain, rows, uploads.level)?;
+            Ok((chunk, Some(bytes), plain))
+        })
+        .await?;
+        match new {
+            None => lock(&self.totals).reused += 1,
+            Some(bytes) => {
+                let object = ObjectName::new(layout::chunk(&chunk.name, &chunk.upload))?;
+                objects::put_new(self.repository.store().as_ref(), &object, bytes).await?;
+                lock(&self.totals).new_bytes += chunk.stored.len;
+                lock(&self.known).insert(chunk.name, chunk.clone());
+            }
         }
-        let (recipients, level) = (self.repository.recipients()?.to_vec(), self.level);
-        let encoded = move || encode::encode(&recipients, name, &plain, rows, level);
-        let (chunk, bytes) = objects::off_runtime(encoded).await?;
-        let object = ObjectName::new(layout::chunk(&chunk.name, &chunk.upload))?;
-        objects::put_new(self.repository.store().as_ref(), &object, bytes).await?;
-        lock(&self.totals).new_bytes += chunk.stored.len;
-        lock(&self.known).insert(name, chunk.clone());
-        Ok(chunk)
+        Ok((chunk, plain))
     }
 
     /// The schema, as `pg_dump` archived it.

@@ -10,6 +10,7 @@ use super::{Chunk, DOCUMENT, LONGEST_CHUNK, Manifest};
 use crate::Error;
 use crate::catalog::{AttNum, QualifiedName, Table, TableKind};
 use crate::ids::Oid;
+use crate::reference::TableColumns;
 
 /// Rows, bytes and sequence numbers are all added up somewhere; their sums must not come near the end of 64 bits.
 const LARGEST_SUM: u64 = 1 << 60;
@@ -18,6 +19,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), Error> {
     let tables = tables(manifest)?;
     data(manifest, &tables)?;
     foreign_keys(manifest, &tables)?;
+    references(manifest)?;
     chunks(manifest)?;
     names(manifest)
 }
@@ -88,6 +90,19 @@ fn foreign_keys(manifest: &Manifest, tables: &Tables<'_>) -> Result<(), Error> {
         if key.columns.is_empty() || !complete || key.set_columns.iter().any(|column| !child.contains(column))
         {
             return Err(wrong("has a column that is not there"));
+        }
+    }
+    Ok(())
+}
+
+fn references(manifest: &Manifest) -> Result<(), Error> {
+    for reference in &manifest.references {
+        let there = |side: &TableColumns| {
+            let table = manifest.catalog.table_named(&side.table);
+            table.is_some_and(|table| side.columns.iter().all(|name| table.column_named(name).is_some()))
+        };
+        if !there(&reference.from) || !there(&reference.to) {
+            return Err(wrong(format!("reference {reference:?} names something that is not there")));
         }
     }
     Ok(())

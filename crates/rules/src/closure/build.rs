@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lethe_format::catalog::{Action, AttNum, Catalog, DefaultValue, ForeignKey, Matching, Table};
+use lethe_format::catalog::{
+    Action, AttNum, Catalog, DefaultValue, ForeignKey, Matching, QualifiedName, Table,
+};
 use lethe_format::copy_text;
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{CopyFormat, TableData};
 
+use super::edges::{Condition, Edge};
 use super::family;
 use super::hazards::{self, NewValue};
 use super::reach::{self, Reach, columns_in};
 use super::sets::{SetDefinition, SetId, Sets};
-use super::subjects::BoundSubject;
-use super::table_rules::{Change, Effect, Emit, FieldChange, Lookout, OnChange, Probe, TableRules};
+use super::subjects::{BoundSubject, SubjectKey};
+use super::table_rules::{Change, Effect, Emit, FieldChange, Guard, Lookout, OnChange, Probe, TableRules};
 use crate::key::{self, Domain, KeyReader};
 use crate::objection::{Code, Objection};
 
@@ -28,22 +31,28 @@ pub(super) struct Built {
 /// be read.
 pub(super) fn build(
     catalog: &Catalog,
+    edges: &[Edge],
     data: &[TableData],
     subjects: Vec<BoundSubject>,
     gone: Vec<BoundSubject>,
     others: impl Iterator<Item = (Oid, bool)>,
 ) -> Built {
-    let mut builder =
-        Builder { catalog, data, sets: Sets::default(), rules: BTreeMap::new(), objections: Vec::new() };
+    let mut builder = Builder {
+        catalog,
+        edges,
+        data,
+        sets: Sets::default(),
+        rules: BTreeMap::new(),
+        objections: Vec::new(),
+    };
     let subject_tables: Vec<Oid> =
         subjects.iter().flat_map(|subject| family::reached_by_delete(catalog, subject.table)).collect();
-    let reach = reach::reach(catalog, subject_tables);
+    let reach = reach::reach(catalog, edges, subject_tables);
     let subject_sets = builder.add_subjects(subjects);
     let mut unvalidated = Vec::new();
-    for index in &reach.foreign_keys {
-        let key = &catalog.foreign_keys[*index];
-        match builder.add_foreign_key(key, &reach) {
-            Ok(Some(set)) if !key.validated => unvalidated.push(set),
+    for edge in reach.edges.iter().filter_map(|index| edges.get(*index)) {
+        match builder.add_edge(edge, &subject_sets, &reach) {
+            Ok(Some(set)) if !edge.key.validated && !edge.by_rule => unvalidated.push(set),
             Ok(_) => {}
             Err(objection) => builder.objections.push(objection),
         }
@@ -59,6 +68,7 @@ pub(super) fn build(
 
 struct Builder<'a> {
     catalog: &'a Catalog,
+    edges: &'a [Edge],
     data: &'a [TableData],
     sets: Sets,
     rules: BTreeMap<Oid, TableRules>,
@@ -84,7 +94,9 @@ impl Builder<'_> {
                     is_subject: true,
                     fields,
                     reader,
+                    guard: None,
                     set,
+                    tombstones: None,
                     on_drop: Effect::Drop,
                     on_change: OnChange::Never,
                 });
@@ -121,13 +133,19 @@ impl Builder<'_> {
         }
     }
 
-    /// Adds the foreign key's probes to its children and the recording of keys to its parents.
-    fn add_foreign_key(&mut self, key: &ForeignKey, reach: &Reach) -> Result<Option<SetId>, Objection> {
+    /// Adds the reference's probes to its children and the recording of keys to its parents.
+    fn add_edge(
+        &mut self,
+        edge: &Edge,
+        subject_sets: &[SetId],
+        reach: &Reach,
+    ) -> Result<Option<SetId>, Objection> {
+        let key = &edge.key;
         let (Some(child), Some(parent)) = (self.catalog.table(key.child), self.catalog.table(key.parent))
         else {
             return Ok(None);
         };
-        let object = format!("foreign key {} of {}", key.name, child.name);
+        let object = label(edge, &child.name);
         if key.temporal {
             let problem = "references over periods of time are not followed";
             return Err(Objection::new(Code::UnsupportedReference, object, problem));
@@ -157,6 +175,14 @@ impl Builder<'_> {
             }
         };
         let child_columns = reach::all_columns(key);
+        // Without a foreign key, rows may have been left behind by a person who is not in the snapshot any more.
+        let tombstones = subject_sets.iter().copied().find(|set| {
+            let subject = &self.sets.definitions[*set];
+            edge.by_rule
+                && subject.relation == key.parent
+                && subject.columns == parent_columns
+                && subject.domains == domains
+        });
         for leaf in family::leaves(self.catalog, key.child) {
             let (fields, reader) =
                 self.reader_in(key.child, &child_columns, leaf, &domains).map_err(undecidable)?;
@@ -165,12 +191,28 @@ impl Builder<'_> {
                 action => Effect::Change(self.change(key, leaf, action, &reach::set_columns(key))?),
             };
             let on_change = self.on_change(key, leaf, reach)?;
-            self.add_probe(
-                leaf,
-                Probe { label: key.name.clone(), is_subject: false, fields, reader, set, on_drop, on_change },
-            );
+            let guard =
+                edge.when.as_ref().map(|when| self.guard(when, leaf)).transpose().map_err(undecidable)?;
+            let probe = Probe {
+                label: label(edge, &child.name),
+                is_subject: false,
+                fields,
+                reader,
+                guard,
+                set,
+                tombstones,
+                on_drop,
+                on_change,
+            };
+            self.add_probe(leaf, probe);
         }
         Ok(Some(set))
+    }
+
+    fn guard(&self, when: &Condition, leaf: Oid) -> Result<Guard, String> {
+        let SubjectKey { table, columns, reader } = &when.column;
+        let (fields, reader) = self.reader_in(*table, columns, leaf, &reader.domains())?;
+        Ok(Guard { fields, reader, value: when.value.clone() })
     }
 
     fn on_change(&self, key: &ForeignKey, leaf: Oid, reach: &Reach) -> Result<OnChange, Objection> {
@@ -246,7 +288,7 @@ impl Builder<'_> {
             fields.push(FieldChange { field, value, plain });
         }
         let needs_parent = values.iter().any(|(_, value)| *value == NewValue::Default);
-        let refused = refused.or_else(|| hazards::refusal(self.catalog, table, key, &values));
+        let refused = refused.or_else(|| hazards::refusal(self.catalog, self.edges, table, key, &values));
         Ok(Change { fields, refused, needs_parent })
     }
 
@@ -354,13 +396,22 @@ impl Builder<'_> {
                 Effect::Drop => false,
                 Effect::Change(change) => {
                     let shares = |other: &Probe| {
-                        change.fields.iter().any(|change| other.fields.contains(&change.field))
+                        change.fields.iter().any(|change| other.decisive().any(|field| field == change.field))
                     };
                     rules.probes.iter().enumerate().any(|(other, probe)| other != index && shares(probe))
                 }
             });
             rules.scan = records || conflicting || rules.probes.iter().any(changes);
         }
+    }
+}
+
+/// For messages.
+fn label(edge: &Edge, child: &QualifiedName) -> String {
+    if edge.by_rule {
+        format!("reference {}", edge.key.name)
+    } else {
+        format!("foreign key {} of {child}", edge.key.name)
     }
 }
 

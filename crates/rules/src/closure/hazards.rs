@@ -3,6 +3,7 @@
 use lethe_format::catalog::{AttNum, Catalog, Column, ForeignKey, Table, TypeKind};
 
 use super::build::breaks_full_match;
+use super::edges::Edge;
 use super::reach::columns_in;
 use crate::check_expression::holds_for_null;
 
@@ -18,6 +19,7 @@ pub(super) enum NewValue {
 /// objects as soon as one row is hit.
 pub(super) fn refusal(
     catalog: &Catalog,
+    edges: &[Edge],
     table: &Table,
     key: &ForeignKey,
     values: &[(AttNum, NewValue)],
@@ -55,7 +57,7 @@ pub(super) fn refusal(
     if is_partition_key(catalog, table, &|column| new_value(column).is_some()) {
         return Some(format!("it would change a partition key of {}", table.name));
     }
-    other_keys(catalog, table, key, &new_value)
+    other_keys(catalog, edges, table, key, &new_value)
 }
 
 /// Why the column itself does not take a NULL, or may not.
@@ -70,11 +72,13 @@ pub(crate) fn refuses_null(catalog: &Catalog, table: &Table, column: &Column) ->
 
 fn other_keys(
     catalog: &Catalog,
+    edges: &[Edge],
     table: &Table,
     changing: &ForeignKey,
     new_value: &impl Fn(AttNum) -> Option<NewValue>,
 ) -> Option<String> {
-    for key in catalog.foreign_keys.iter().filter(|key| key.enforced && belongs_to(catalog, table, key)) {
+    let keys = || edges.iter().map(|edge| &edge.key);
+    for key in keys().filter(|key| belongs_to(catalog, table, key)) {
         let mapped =
             |attnum: AttNum| columns_in(catalog, key.child, &[attnum], table.oid).map(|mapped| mapped[0]);
         let value = |attnum: AttNum| mapped(attnum).and_then(new_value);
@@ -97,7 +101,7 @@ fn other_keys(
             is_leaf_of(catalog, table, referencing.parent)
                 && referencing.columns.iter().any(|pair| defaulted(pair.parent))
         };
-        if let Some(referencing) = catalog.foreign_keys.iter().find(|key| is_referenced(key)) {
+        if let Some(referencing) = keys().find(|key| is_referenced(key)) {
             return Some(format!("it would give a new value to a key that {} refers to", referencing.name));
         }
     }

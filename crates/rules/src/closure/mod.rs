@@ -1,7 +1,8 @@
 //! The closure: from tombstones to rules for every row.
 //!
-//! 1. [`reach`] follows the foreign keys from the subjects' tables: which tables can lose or change rows at all.
-//! 2. [`build`] turns each foreign key into *probes* of its children (is the row that this one refers to gone?) and
+//! 1. [`edges`] are the foreign keys and the references of the settings; [`reach`] follows them from the subjects' tables:
+//!    which tables can lose or change rows at all.
+//! 2. [`build`] turns each of them into *probes* of its children (is the row that this one refers to gone?) and
 //!    *emits* of its parents (record the key of each row that goes).
 //! 3. The caller scans the tables that [`Closure::next_scan`] names, parents first and cycles until nothing new is
 //!    found, and shows every chunk to [`Closure::observe`]. Tables that nobody refers to need no scan.
@@ -12,6 +13,7 @@
 //! triggers fire, there is an objection instead of a guess.
 
 mod build;
+mod edges;
 pub(crate) mod family;
 pub(crate) mod hazards;
 mod order;
@@ -32,7 +34,9 @@ use crate::key::KeyBuffer;
 use crate::ledger::Standing;
 use crate::objection::{Code, Objection};
 use crate::row_filter::{Error, Filters, Row, for_each_row};
+pub use edges::known_references;
 use lethe_format::ledger::{Keys, SubjectRef};
+use lethe_format::reference::Reference;
 use order::Group;
 pub(crate) use reach::columns_in;
 pub(crate) use sets::Sets;
@@ -72,8 +76,14 @@ enum Stage {
 impl Closure {
     /// `data` tells how the rows of each table are laid out.
     #[must_use]
-    pub fn new(catalog: &Catalog, data: &[TableData], standing: &Standing, anonymise: &Anonymise) -> Self {
-        let mut objections = Vec::new();
+    pub fn new(
+        catalog: &Catalog,
+        references: &[Reference],
+        data: &[TableData],
+        standing: &Standing,
+        anonymise: &Anonymise,
+    ) -> Self {
+        let (edges, mut objections) = edges::edges(catalog, references);
         let mut bound = |tombstones: &[Tombstones]| -> Vec<subjects::BoundSubject> {
             let mut subjects = Vec::new();
             for tombstones in tombstones.iter().filter(|tombstones| !tombstones.keys.is_empty()) {
@@ -93,7 +103,7 @@ impl Closure {
         });
         let read = inactive.iter().flat_map(|rule| rule.tables.iter().map(|bound| (bound.table, true)));
         let others = masks.tables.keys().map(|table| (*table, false)).chain(read);
-        let built = build::build(catalog, data, erased, gone, others);
+        let built = build::build(catalog, &edges, data, erased, gone, others);
         objections.extend(built.objections);
         let groups = order::groups(&built.rules);
         Self {
@@ -232,7 +242,9 @@ impl Closure {
     fn to_scan(&self, group: &Group) -> Vec<Oid> {
         let due = |table: &Oid| {
             self.rules.get(table).is_some_and(|rules| {
-                let asked = rules.probes.iter().any(|probe| !self.sets.is_empty(probe.set));
+                let set = |set: usize| !self.sets.is_empty(set);
+                let asked =
+                    rules.probes.iter().any(|probe| set(probe.set) || probe.tombstones.is_some_and(set));
                 rules.read || !rules.lookouts.is_empty() || (rules.scan && asked)
             })
         };
@@ -254,7 +266,7 @@ impl Closure {
                 let missing = self.sets.needed[probe.set].len() > self.sets.alive[probe.set].len();
                 if defaults && missing {
                     let problem = format!(
-                        "foreign key {}: its ON DELETE SET DEFAULT would refer to a row that is not there",
+                        "{}: its ON DELETE SET DEFAULT would refer to a row that is not there",
                         probe.label
                     );
                     self.objections.push(

@@ -1,37 +1,41 @@
-//! Which foreign keys an erasure can reach at all: the static half of the closure, without looking at any row.
+//! Which references an erasure can reach at all: the static half of the closure, without looking at any row.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lethe_format::catalog::{Action, AttNum, Catalog, ForeignKey, Table};
 use lethe_format::ids::Oid;
 
+use super::edges::Edge;
 use super::family;
 
-/// What may happen to the rows of each table, and through which foreign keys.
+/// What may happen to the rows of each table, and through which references.
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     /// Tables of which rows may be dropped.
     pub droppable: BTreeSet<Oid>,
     /// Columns that may be changed in surviving rows, by table.
     pub changeable: BTreeMap<Oid, BTreeSet<AttNum>>,
-    /// Indexes into `Catalog::foreign_keys`.
-    pub foreign_keys: BTreeSet<usize>,
+    /// Indexes into the edges.
+    pub edges: BTreeSet<usize>,
 }
 
-/// Follows the foreign keys from the subjects' tables until nothing new is reached.
-pub(super) fn reach(catalog: &Catalog, subject_tables: impl IntoIterator<Item = Oid>) -> Reach {
+/// Follows the references from the subjects' tables until nothing new is reached.
+pub(super) fn reach(
+    catalog: &Catalog,
+    edges: &[Edge],
+    subject_tables: impl IntoIterator<Item = Oid>,
+) -> Reach {
     let mut reach = Reach { droppable: subject_tables.into_iter().collect(), ..Reach::default() };
-    let families: Vec<(Vec<Oid>, Vec<Oid>)> = catalog
-        .foreign_keys
+    let families: Vec<(Vec<Oid>, Vec<Oid>)> = edges
         .iter()
-        .map(|key| (family::leaves(catalog, key.parent), family::leaves(catalog, key.child)))
+        .map(|Edge { key, .. }| (family::leaves(catalog, key.parent), family::leaves(catalog, key.child)))
         .collect();
     loop {
         let before = (reach.droppable.len(), reach.changeable.values().map(BTreeSet::len).sum::<usize>());
-        for (index, key) in catalog.foreign_keys.iter().enumerate().filter(|(_, key)| key.enforced) {
+        for (index, Edge { key, .. }) in edges.iter().enumerate() {
             let (parents, children) = &families[index];
             if parents.iter().any(|parent| reach.droppable.contains(parent)) {
-                reach.foreign_keys.insert(index);
+                reach.edges.insert(index);
                 match key.on_delete {
                     Action::NoAction | Action::Restrict | Action::Cascade => reach.droppable.extend(children),
                     Action::SetNull | Action::SetDefault => {
@@ -41,7 +45,7 @@ pub(super) fn reach(catalog: &Catalog, subject_tables: impl IntoIterator<Item = 
             }
             let changed = reach.changed_pairs(catalog, key, parents);
             if !changed.is_empty() {
-                reach.foreign_keys.insert(index);
+                reach.edges.insert(index);
                 match key.on_update {
                     Action::NoAction | Action::Restrict => {}
                     Action::Cascade => reach.change(catalog, key, children, &changed),

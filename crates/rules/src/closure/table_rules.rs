@@ -30,16 +30,36 @@ pub(crate) struct TableRules {
 /// One question to ask of each row: is the row that these fields refer to gone, or changed?
 #[derive(Debug)]
 pub(crate) struct Probe {
-    /// The foreign key's or the subject's name, for messages.
+    /// The foreign key, the reference or the subject, for messages.
     pub label: String,
-    /// True if the key is a subject's own, false for a foreign key.
+    /// True if the key is a subject's own, false for a reference.
     pub is_subject: bool,
     /// Positions of the key's columns in the row.
     pub fields: Vec<usize>,
     pub reader: KeyReader,
+    /// The question is asked only of rows with this value.
+    pub guard: Option<Guard>,
     pub set: SetId,
+    /// Tombstones that are asked as well: of people whose rows need not be in the snapshot.
+    pub tombstones: Option<SetId>,
     pub on_drop: Effect,
     pub on_change: OnChange,
+}
+
+impl Probe {
+    /// The fields that decide whether the row refers to anything.
+    pub(crate) fn decisive(&self) -> impl Iterator<Item = usize> {
+        let guards = self.guard.iter().flat_map(|guard| &guard.fields);
+        self.fields.iter().chain(guards).copied()
+    }
+}
+
+/// A field, and the one value of it that counts.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    pub fields: Vec<usize>,
+    pub reader: KeyReader,
+    pub value: KeySet,
 }
 
 #[derive(Clone, Debug)]

@@ -40,13 +40,28 @@ pub(crate) fn judge(
 ) -> Result<Verdict, ValueError> {
     scratch.hits.clear();
     for (index, probe) in rules.probes.iter().enumerate() {
-        if sets.is_empty(probe.set) || !row.read_key(&probe.fields, &probe.reader, &mut scratch.key)? {
+        let asked = !sets.is_empty(probe.set) || probe.tombstones.is_some();
+        if !asked || !row.read_key(&probe.fields, &probe.reader, &mut scratch.key)? {
             continue;
         }
-        if sets.dropped[probe.set].contains(&scratch.key) {
-            scratch.hits.push((index, None));
+        let dropped = |set: usize| sets.dropped[set].contains(&scratch.key);
+        let hit = if dropped(probe.set) || probe.tombstones.is_some_and(dropped) {
+            (index, None)
         } else if let Some(nulled) = sets.changed[probe.set].get(&scratch.key) {
-            scratch.hits.push((index, Some(nulled)));
+            (index, Some(nulled))
+        } else {
+            continue;
+        };
+        // Read last: few rows refer to anybody who is gone, whatever their kind.
+        let counts = match &probe.guard {
+            None => true,
+            Some(guard) => {
+                row.read_key(&guard.fields, &guard.reader, &mut scratch.key)?
+                    && guard.value.contains(&scratch.key)
+            }
+        };
+        if counts {
+            scratch.hits.push(hit);
         }
     }
     if scratch.hits.is_empty() {
@@ -112,7 +127,7 @@ fn resolve(rules: &TableRules, hits: &[(usize, Option<u64>)]) -> Verdict {
 fn effect<'a>(rules: &'a TableRules, index: usize, nulled: Option<u64>) -> Result<Hit<'a>, Objection> {
     let probe = &rules.probes[index];
     let refused = |reason: &str| {
-        Objection::new(Code::ErasureRefused, &rules.name, format!("foreign key {}: {reason}", probe.label))
+        Objection::new(Code::ErasureRefused, &rules.name, format!("{}: {reason}", probe.label))
             .hint("the server itself would refuse this erasure; decide what happens to the referencing rows, for instance by another ON DELETE action")
     };
     let hit = |change| Hit { index, probe, change };
@@ -174,7 +189,7 @@ fn outcome(hits: &[Hit<'_>]) -> Option<Option<Vec<FieldChange>>> {
 /// Hits in groups such that no hit changes a column that a hit of another group refers by: groups cannot affect each
 /// other.
 fn dependent(hits: &[Hit<'_>]) -> Vec<Vec<usize>> {
-    let affects = |one: &Hit<'_>, other: &Hit<'_>| other.probe.fields.iter().any(|field| one.changes(*field));
+    let affects = |one: &Hit<'_>, other: &Hit<'_>| other.probe.decisive().any(|field| one.changes(field));
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (index, hit) in hits.iter().enumerate() {
         let touches = |group: &Vec<usize>| {
@@ -192,7 +207,7 @@ fn play(hits: &[Hit<'_>], order: &[usize]) -> Option<Vec<FieldChange>> {
     let mut changed: Vec<FieldChange> = Vec::new();
     for hit in order.iter().map(|index| &hits[*index]) {
         // A reference of which a column has changed no longer matches.
-        if hit.probe.fields.iter().any(|field| changed.iter().any(|change| change.field == *field)) {
+        if hit.probe.decisive().any(|field| changed.iter().any(|change| change.field == field)) {
             continue;
         }
         match &hit.change {

@@ -6,7 +6,7 @@ use lethe_rules::closure::{Closure, Tombstones};
 use lethe_rules::ledger::Standing;
 use proptest::prelude::*;
 
-use crate::schema::{Reference, catalog, data, encode, oid};
+use crate::schema::{Reference, Rule, catalog, data, encode, oid, rules};
 use crate::{cases, seed};
 
 proptest! {
@@ -21,18 +21,18 @@ proptest! {
         cut in 0..200_usize,
     ) {
         let format = if text { CopyFormat::Text } else { CopyFormat::Binary };
-        let references = [Reference { child: 1, parent: 0, action: Action::Cascade }, Reference { child: 1, parent: 1, action: Action::SetNull }];
+        let references = [Reference { child: 1, parent: 0, action: Action::Cascade, rule: None }, Reference { child: 1, parent: 1, action: Action::SetNull, rule: Some(Rule { kind: Some(1) }) }];
         let catalog = catalog(2, &references);
         let layouts = [data(&catalog, 0, format), data(&catalog, 1, format)];
         let subject = SubjectRef { name: None, table: QualifiedName::new("public", "t0"), columns: None };
         let tombstones = Tombstones { subject, keys: Keys::Integers([1].into_iter().collect()) };
         let standing = Standing { erased: vec![tombstones], ..Standing::default() };
-        let mut chunk = encode(&[vec![Some(1), Some(1), None], vec![Some(2), Some(7), Some(1)]], format);
+        let mut chunk = encode(&[vec![Some(1), Some(1), Some(1), None], vec![Some(2), None, Some(7), Some(1)]], format);
         let at = at.min(chunk.len());
         let end = (at + bytes.len()).min(chunk.len());
         chunk.splice(at..end, bytes);
         chunk.truncate(cut.max(1));
-        let mut closure = Closure::new(&catalog, &layouts, &standing, &Anonymise::default());
+        let mut closure = Closure::new(&catalog, &rules(&references), &layouts, &standing, &Anonymise::default());
         while let Some(tables) = closure.next_scan() {
             for table in tables {
                 if closure.observe(table, &chunk).is_err() {

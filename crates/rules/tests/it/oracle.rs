@@ -8,7 +8,7 @@ use lethe_rules::closure::{Closure, Tombstones};
 use lethe_rules::ledger::Standing;
 use proptest::prelude::*;
 
-use crate::schema::{Reference, Row, catalog, data, encode, oid};
+use crate::schema::{Reference, Row, Rule, catalog, data, encode, field, oid, rules};
 use crate::{cases, seed};
 
 /// A few tables, references among them, and rows whose references mostly exist.
@@ -30,14 +30,25 @@ fn world() -> impl Strategy<Value = World> {
             0..tables,
             0..tables,
             prop_oneof![Just(Action::Cascade), Just(Action::NoAction), Just(Action::SetNull)],
+            prop::option::of(prop::option::of(0..3_i64)),
         )
-            .prop_map(|(child, parent, action)| Reference { child, parent, action });
+            .prop_map(|(child, parent, action, rule)| Reference {
+                child,
+                parent,
+                action,
+                rule: rule.map(|kind| Rule { kind }),
+            });
         let references = prop::collection::vec(reference, 0..8);
         (references, Just(tables)).prop_flat_map(|(references, tables)| {
             let width = |table: usize| references.iter().filter(|reference| reference.child == table).count();
             let rows: Vec<_> = (0..tables)
                 .map(|table| {
-                    let row = prop::collection::vec(prop::option::weighted(0.8, 0..30_i64), width(table));
+                    let kind = prop::option::weighted(0.8, 0..3_i64);
+                    let references =
+                        prop::collection::vec(prop::option::weighted(0.8, 0..30_i64), width(table));
+                    let row = (kind, references).prop_map(|(kind, references)| {
+                        std::iter::once(kind).chain(references).collect::<Row>()
+                    });
                     prop::collection::vec(row, 0..30)
                 })
                 .collect();
@@ -65,13 +76,10 @@ fn world() -> impl Strategy<Value = World> {
     })
 }
 
-/// The position of a reference in its child's rows.
-fn field(references: &[Reference], index: usize) -> usize {
-    1 + references[..index].iter().filter(|before| before.child == references[index].child).count()
-}
-
 fn only_valid_references(references: &[Reference], tables: &mut [Vec<Row>]) {
-    for (index, reference) in references.iter().enumerate() {
+    // Rows that refer by a rule alone may refer to nobody.
+    for (index, reference) in references.iter().enumerate().filter(|(_, reference)| reference.rule.is_none())
+    {
         let parents = i64::try_from(tables[reference.parent].len()).expect("few rows");
         let field = field(references, index);
         for row in &mut tables[reference.child] {
@@ -84,6 +92,16 @@ fn only_valid_references(references: &[Reference], tables: &mut [Vec<Row>]) {
 fn naive(world: &World) -> Vec<Vec<Row>> {
     let mut gone: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); world.tables.len()];
     let keys = world.tables[world.subject].iter().filter_map(|row| row[0]);
+    // A rule also reaches rows of people who are erased and not in the snapshot themselves.
+    let refers_to_gone = |index: usize, reference: &Reference, row: &Row, gone: &[BTreeSet<i64>]| {
+        let key = row[field(&world.references, index)];
+        let counts = |rule: Rule| rule.kind.is_none() || rule.kind == row[1];
+        key.is_some_and(|key| {
+            let left_behind =
+                reference.rule.is_some() && reference.parent == world.subject && world.erased.contains(&key);
+            reference.rule.is_none_or(counts) && (gone[reference.parent].contains(&key) || left_behind)
+        })
+    };
     gone[world.subject] = keys.filter(|key| world.erased.contains(key)).collect();
     loop {
         let before = gone.clone();
@@ -92,9 +110,7 @@ fn naive(world: &World) -> Vec<Vec<Row>> {
                 continue;
             }
             for row in &world.tables[reference.child] {
-                if row[field(&world.references, index)]
-                    .is_some_and(|key| gone[reference.parent].contains(&key))
-                {
+                if refers_to_gone(index, reference, row, &gone) {
                     gone[reference.child].extend(row[0]);
                 }
             }
@@ -108,9 +124,10 @@ fn naive(world: &World) -> Vec<Vec<Row>> {
         rows.retain(|row| row[0].is_some_and(|key| !gone[table].contains(&key)));
     }
     for (index, reference) in world.references.iter().enumerate() {
-        let field = field(&world.references, index);
         for row in &mut tables[reference.child] {
-            row[field] = row[field].filter(|key| !gone[reference.parent].contains(key));
+            if refers_to_gone(index, reference, row, &gone) {
+                row[field(&world.references, index)] = None;
+            }
         }
     }
     tables
@@ -127,7 +144,8 @@ fn filtered(world: &World) -> Vec<Vec<u8>> {
     };
     let keys = Keys::Integers(world.erased.iter().map(|key| key.cast_unsigned()).collect());
     let standing = Standing { erased: vec![Tombstones { subject, keys }], ..Standing::default() };
-    let mut closure = Closure::new(&catalog, &layouts, &standing, &Anonymise::default());
+    let mut closure =
+        Closure::new(&catalog, &rules(&world.references), &layouts, &standing, &Anonymise::default());
     let mut scans = 0;
     while let Some(tables) = closure.next_scan() {
         for table in tables {

@@ -6,16 +6,21 @@ use lethe_format::catalog::{
 };
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{CopyFormat, TableData};
+use lethe_format::reference::{OnErase, TableColumns, When};
 use lethe_format::{copy_binary, copy_text};
 
 const INT8: Oid = 20;
 
-/// Tables of bigint columns: a key `id` and references `r0`, `r1`, …
+/// Tables of bigint columns: a key `id`, a `kind` and references `r0`, `r1`, …
 pub(crate) fn catalog(tables: usize, references: &[Reference]) -> Catalog {
-    let width = |table: usize| 1 + references.iter().filter(|reference| reference.child == table).count();
+    let width = |table: usize| FIRST + references.iter().filter(|reference| reference.child == table).count();
     let column = |attnum: usize| Column {
         attnum: i16::try_from(attnum + 1).expect("few columns"),
-        name: if attnum == 0 { "id".to_owned() } else { format!("r{}", attnum - 1) },
+        name: match attnum {
+            0 => "id".to_owned(),
+            1 => "kind".to_owned(),
+            _ => format!("r{}", attnum - FIRST),
+        },
         type_oid: INT8,
         typmod: -1,
         not_null: attnum == 0,
@@ -41,13 +46,12 @@ pub(crate) fn catalog(tables: usize, references: &[Reference]) -> Catalog {
         checks: Vec::new(),
         extension: None,
     };
-    let mut next = vec![2; tables];
     let foreign_keys = references
         .iter()
         .enumerate()
+        .filter(|(_, reference)| reference.rule.is_none())
         .map(|(index, reference)| {
-            let child = next[reference.child];
-            next[reference.child] += 1;
+            let child = i16::try_from(field(references, index) + 1).expect("few columns");
             ForeignKey {
                 name: format!("fk{index}"),
                 child: oid(reference.child),
@@ -86,9 +90,43 @@ pub(crate) struct Reference {
     pub(crate) child: usize,
     pub(crate) parent: usize,
     pub(crate) action: Action,
+    /// Not a foreign key but a rule of the settings.
+    pub(crate) rule: Option<Rule>,
 }
 
-/// A row: the key, then the references.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rule {
+    /// It is about rows of this kind alone.
+    pub(crate) kind: Option<i64>,
+}
+
+/// The position of the first reference in a row.
+const FIRST: usize = 2;
+
+/// The position of a reference in its child's rows.
+pub(crate) fn field(references: &[Reference], index: usize) -> usize {
+    FIRST + references[..index].iter().filter(|before| before.child == references[index].child).count()
+}
+
+/// The references that are no foreign keys, as the settings have them.
+pub(crate) fn rules(references: &[Reference]) -> Vec<lethe_format::reference::Reference> {
+    let side = |table: usize, column: String| TableColumns {
+        table: QualifiedName::new("public", format!("t{table}")),
+        columns: vec![column],
+    };
+    let rule = |(index, reference): (usize, &Reference)| {
+        let rule = reference.rule?;
+        Some(lethe_format::reference::Reference {
+            from: side(reference.child, format!("r{}", field(references, index) - FIRST)),
+            to: side(reference.parent, "id".to_owned()),
+            when: rule.kind.map(|kind| When { column: "kind".to_owned(), equals: kind.to_string() }),
+            on_erase: if reference.action == Action::SetNull { OnErase::Null } else { OnErase::Drop },
+        })
+    };
+    references.iter().enumerate().filter_map(rule).collect()
+}
+
+/// A row: the key, its kind, then the references.
 pub(crate) type Row = Vec<Option<i64>>;
 
 pub(crate) fn data(catalog: &Catalog, table: usize, format: CopyFormat) -> TableData {

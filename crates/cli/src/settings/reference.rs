@@ -1,0 +1,83 @@
+//! `[[reference]]`: whose row it is, where no foreign key says so; and what an erasure does there.
+
+use lethe_format::catalog::QualifiedName;
+use lethe_format::reference::{OnErase, Reference, TableColumns, When};
+use lethe_format::sql::parse_table_ref;
+use serde::Deserialize;
+
+use super::Settings;
+use crate::failure::Failure;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReferenceSection {
+    /// `schema.table(column, …)`.
+    from: String,
+    /// `schema.table(column, …)`.
+    to: String,
+    when: Option<WhenSection>,
+    on_erase: OnEraseWord,
+    /// For `keep`.
+    because: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhenSection {
+    column: String,
+    equals: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OnEraseWord {
+    Drop,
+    Null,
+    Keep,
+}
+
+impl Settings {
+    pub(crate) fn references(&self) -> Result<Vec<Reference>, Failure> {
+        let mut references: Vec<Reference> = Vec::new();
+        for section in &self.file.reference {
+            let reference = reference(section).map_err(|problem| {
+                Failure::usage(format!("[[reference]] from {:?} to {:?}: {problem}", section.from, section.to))
+                    .hint("from = \"public.posts(author_id)\", to = \"public.users(id)\", on_erase = \"drop\", \"null\" or \"keep\"")
+            })?;
+            if references.iter().any(|other| other.is_about_the_same(&reference)) {
+                return Err(Failure::usage(format!("[[reference]] {reference} is there twice")));
+            }
+            references.push(reference);
+        }
+        Ok(references)
+    }
+}
+
+fn reference(section: &ReferenceSection) -> Result<Reference, String> {
+    let (from, to) = (side(&section.from)?, side(&section.to)?);
+    if from.columns.len() != to.columns.len() {
+        return Err(format!("{} columns cannot refer to {}", from.columns.len(), to.columns.len()));
+    }
+    let on_erase = match (section.on_erase, section.because.as_deref().map(str::trim)) {
+        (OnEraseWord::Drop, None) => OnErase::Drop,
+        (OnEraseWord::Null, None) => OnErase::Null,
+        (OnEraseWord::Keep, Some(because)) if !because.is_empty() => {
+            OnErase::Keep { because: because.to_owned() }
+        }
+        (OnEraseWord::Keep, _) => return Err("keep needs a reason: because = \"…\"".to_owned()),
+        (_, Some(_)) => return Err("because goes with on_erase = \"keep\"".to_owned()),
+    };
+    let when = section.when.as_ref();
+    let when = when.map(|when| When { column: when.column.clone(), equals: when.equals.clone() });
+    Ok(Reference { from, to, when, on_erase })
+}
+
+fn side(text: &str) -> Result<TableColumns, String> {
+    let parsed = parse_table_ref(text).map_err(|error| error.to_string())?;
+    match (parsed.schema, parsed.columns) {
+        (Some(schema), Some(columns)) => {
+            Ok(TableColumns { table: QualifiedName::new(schema, parsed.table), columns })
+        }
+        _ => Err(format!("{text:?} names no schema or no columns")),
+    }
+}

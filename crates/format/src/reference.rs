@@ -1,0 +1,76 @@
+//! References that are no foreign keys, and other answers than a foreign key's own: whose row it is, where only the
+//! applications know.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{QualifiedName, display_ident};
+
+/// Rows of one table belong to the rows of another that their columns name.
+///
+/// Where a foreign key joins the same columns, this says what an erasure does to its rows instead of the key's own action.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    pub from: TableColumns,
+    pub to: TableColumns,
+    /// The reference is there only in rows of which this holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
+    pub on_erase: OnErase,
+}
+
+/// Columns of a table, in an order that matters.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableColumns {
+    pub table: QualifiedName,
+    pub columns: Vec<String>,
+}
+
+/// A column with a value, as text: `owner_type = 'User'`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct When {
+    pub column: String,
+    pub equals: String,
+}
+
+/// What becomes of a row that refers to an erased one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnErase {
+    /// It is erased as well, and so on from there.
+    Drop,
+    /// Its referring columns become NULL.
+    Null,
+    /// It stays as it is, for this reason.
+    Keep { because: String },
+}
+
+impl Reference {
+    /// Whether this says about the same rows and columns what the other says, perhaps with another outcome.
+    #[must_use]
+    pub fn is_about_the_same(&self, other: &Self) -> bool {
+        self.from == other.from && self.to == other.to && self.when == other.when
+    }
+}
+
+impl fmt::Display for TableColumns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns: Vec<String> = self.columns.iter().map(|column| display_ident(column)).collect();
+        write!(f, "{}({})", self.table, columns.join(", "))
+    }
+}
+
+/// For messages. Holds no value.
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} → {}", self.from, self.to)?;
+        match &self.when {
+            Some(when) => write!(f, " by {}", display_ident(&when.column)),
+            None => Ok(()),
+        }
+    }
+}

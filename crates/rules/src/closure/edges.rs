@@ -1,0 +1,181 @@
+//! What an erasure follows: the foreign keys, and what the settings say beside them or instead of them.
+
+use lethe_format::catalog::{
+    Action, Catalog, Column, EqualityOperator, ForeignKey, KeyPair, Matching, Table,
+};
+use lethe_format::ledger::Keys;
+use lethe_format::reference::{OnErase, Reference, TableColumns, When};
+
+use super::subjects::{SubjectKey, parse_keys};
+use crate::key::{self, KeyReader, KeySet};
+use crate::objection::{Code, Objection};
+
+/// A foreign key, or a reference of the settings in the form of one.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    pub key: ForeignKey,
+    /// True if no foreign key says so: then rows may refer to rows that are not there.
+    pub by_rule: bool,
+    pub when: Option<Condition>,
+}
+
+/// The reference is there only in rows in which a column of the child has one value.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub column: SubjectKey,
+    pub value: KeySet,
+}
+
+/// The foreign keys that the server enforces, with the settings' actions where they say something else; then the settings'
+/// own references.
+pub(super) fn edges(catalog: &Catalog, references: &[Reference]) -> (Vec<Edge>, Vec<Objection>) {
+    let declared = catalog.foreign_keys.iter().filter(|key| key.enforced);
+    let declared = declared.map(|key| Edge { key: key.clone(), by_rule: false, when: None });
+    let mut edges: Vec<Edge> = declared.collect();
+    let mut objections = Vec::new();
+    for reference in references {
+        match bind(catalog, reference) {
+            Ok(bound) => {
+                let same = |edge: &&mut Edge| bound.when.is_none() && joins_the_same(&edge.key, &bound.key);
+                match (edges.iter_mut().filter(|edge| !edge.by_rule).find(same), &reference.on_erase) {
+                    (Some(_), OnErase::Keep { .. }) => objections.push(
+                        Objection::new(
+                            Code::UnsupportedReference,
+                            object(reference),
+                            "it is a foreign key, so a row cannot be kept without the row that it refers to",
+                        )
+                        .hint("say on_erase = \"drop\" or \"null\", or give the rows another parent first"),
+                    ),
+                    (Some(edge), _) => {
+                        edge.key.on_delete = bound.key.on_delete;
+                        edge.key.set_columns = Vec::new();
+                    }
+                    (None, OnErase::Keep { .. }) => {}
+                    (None, _) => edges.push(bound),
+                }
+            }
+            Err(objection) => objections.push(objection),
+        }
+    }
+    (edges, objections)
+}
+
+/// Those of the references whose tables and columns are in the catalog, and an objection to each of the others.
+#[must_use]
+pub fn known_references(catalog: &Catalog, references: &[Reference]) -> (Vec<Reference>, Vec<Objection>) {
+    let mut known = Vec::new();
+    let mut objections = Vec::new();
+    for reference in references {
+        match sides(catalog, reference) {
+            Ok(_) => known.push(reference.clone()),
+            Err(objection) => objections.push(objection),
+        }
+    }
+    (known, objections)
+}
+
+fn object(reference: &Reference) -> String {
+    format!("reference {reference}")
+}
+
+type Side<'a> = (&'a Table, Vec<&'a Column>);
+
+/// The tables and columns that a reference names.
+fn sides<'a>(catalog: &'a Catalog, reference: &Reference) -> Result<(Side<'a>, Side<'a>), Objection> {
+    let unknown = |problem: String| {
+        Objection::new(Code::UnknownReference, object(reference), problem)
+            .hint("a table or column that was renamed needs a rule for each of its names")
+    };
+    let side = |side: &TableColumns| {
+        let table = catalog
+            .table_named(&side.table)
+            .ok_or_else(|| unknown(format!("there is no table {}", side.table)))?;
+        let column = |name: &String| {
+            table.column_named(name).ok_or_else(|| unknown(format!("{} has no column {name}", table.name)))
+        };
+        Ok((table, side.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?))
+    };
+    let (child, parent) = (side(&reference.from)?, side(&reference.to)?);
+    if let Some(when) = &reference.when
+        && child.0.column_named(&when.column).is_none()
+    {
+        return Err(unknown(format!("{} has no column {}", child.0.name, when.column)));
+    }
+    Ok((child, parent))
+}
+
+fn bind(catalog: &Catalog, reference: &Reference) -> Result<Edge, Objection> {
+    let ((child, from), (parent, to)) = sides(catalog, reference)?;
+    let refuse = |problem: String| Objection::new(Code::UnsupportedReference, object(reference), problem);
+    if from.len() != to.len() || from.is_empty() {
+        return Err(refuse(format!("{} columns refer to {}", from.len(), to.len())));
+    }
+    let unique = parent.unique_keys.iter().any(|key| {
+        key.columns.len() == to.len() && to.iter().all(|column| key.columns.contains(&column.attnum))
+    });
+    if !unique {
+        let problem = format!("no primary key or unique constraint of {} is on these columns", parent.name);
+        return Err(
+            refuse(problem).hint("of two rows with the same key, one may be erased and the other not")
+        );
+    }
+    let mut columns = Vec::new();
+    for (child, parent) in from.iter().zip(&to) {
+        let base = catalog.base_type(parent.type_oid).map_or(parent.type_oid, |base| base.oid);
+        let operator = EqualityOperator { oid: 0, name: "=".to_owned(), left: base, right: base };
+        columns.push(KeyPair { child: child.attnum, parent: parent.attnum, operator });
+    }
+    Ok(Edge {
+        key: ForeignKey {
+            name: reference.to_string(),
+            child: child.oid,
+            parent: parent.oid,
+            columns,
+            on_delete: match reference.on_erase {
+                OnErase::Null => Action::SetNull,
+                OnErase::Drop | OnErase::Keep { .. } => Action::Cascade,
+            },
+            set_columns: Vec::new(),
+            // Nobody follows a key that changes; the plan objects if one does.
+            on_update: Action::NoAction,
+            matching: Matching::Simple,
+            validated: false,
+            enforced: true,
+            temporal: false,
+        },
+        by_rule: true,
+        when: reference.when.as_ref().map(|when| condition(catalog, reference, child, when)).transpose()?,
+    })
+}
+
+fn condition(
+    catalog: &Catalog,
+    reference: &Reference,
+    table: &Table,
+    when: &When,
+) -> Result<Condition, Objection> {
+    let refuse = |problem: String| Objection::new(Code::UnsupportedReference, object(reference), problem);
+    let column = table
+        .column_named(&when.column)
+        .ok_or_else(|| refuse(format!("{} has no column {}", table.name, when.column)))?;
+    let undecidable = |reason| {
+        let problem = format!("the column {} of {} cannot be compared: {reason}", column.name, table.name);
+        Objection::new(Code::UndecidableEquality, object(reference), problem)
+    };
+    let domain = key::column_domain(catalog, column).map_err(undecidable)?;
+    let reader = key::reader(catalog, column, &domain).map_err(undecidable)?;
+    let column =
+        SubjectKey { table: table.oid, columns: vec![column.attnum], reader: KeyReader::new(vec![reader]) };
+    let value = parse_keys(&column, &Keys::Tuples(vec![vec![when.equals.clone()]]))
+        .map_err(|_| refuse(format!("what {} should equal is no value of its type", when.column)))?;
+    Ok(Condition { column, value })
+}
+
+fn joins_the_same(key: &ForeignKey, other: &ForeignKey) -> bool {
+    let pairs = |key: &ForeignKey| {
+        let mut pairs: Vec<_> = key.columns.iter().map(|pair| (pair.child, pair.parent)).collect();
+        pairs.sort_unstable();
+        pairs
+    };
+    key.child == other.child && key.parent == other.parent && pairs(key) == pairs(other)
+}
