@@ -29,8 +29,12 @@ mod objections;
 mod real_s3;
 /// References that are no foreign keys.
 mod references;
+/// What was done, as evidence.
+mod reports;
 /// Stores that are where data may not be, and stores that do what real ones do.
 mod residency;
+/// A year of snapshots, pruners and restores, with crashes.
+mod retention;
 /// Through S3, and databases that other programs made.
 mod s3;
 /// A database that nobody here made: a music shop with customers, employees and invoices.

@@ -5,6 +5,7 @@
 //! restore:   restore/   preflight → plan → fetch → decode → filter → load → finish → cut_over → verify
 //!                       (late: what a late erasure takes back, and once more from load)
 //! capture:   capture/   install, run
+//! prune:     prune/     survey → manifests → documents → chunks → leftovers → ledger → proof
 //! verify:    verify/    ledger → documents → listing → data → affected
 //! ```
 //!
@@ -13,13 +14,17 @@
 
 mod age_file;
 pub mod capture;
+mod clock;
 mod error;
+pub mod holds;
 pub mod key_ring;
 mod keys;
+pub mod leases;
 pub mod ledger;
 mod objects;
 pub mod progress;
 pub mod prune;
+pub mod reports;
 pub mod repository;
 pub mod residency;
 pub mod restore;

@@ -84,9 +84,7 @@ impl SnapshotId {
     /// in the order of time as well.
     #[must_use]
     pub fn new(at: Timestamp, random: u32) -> Self {
-        let milliseconds = at.subsec_millisecond().unsigned_abs();
-        let suffix = milliseconds << 14 | random & 0x3fff;
-        Self(format!("{}-{suffix:06x}", at.strftime("%Y%m%dT%H%M%SZ")))
+        Self(in_time(at, random))
     }
 
     #[must_use]
@@ -105,15 +103,7 @@ impl FromStr for SnapshotId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let shape = b"dddddddd'T'dddddd'Z-'xxxxxx";
-        let expected = shape.iter().filter(|byte| **byte != b'\'');
-        let fits = text.len() == 23
-            && text.bytes().zip(expected).all(|(byte, shape)| match shape {
-                b'd' => byte.is_ascii_digit(),
-                b'x' => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-                literal => byte == *literal,
-            });
-        if fits {
+        if is_in_time(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(Error::InvalidId { expected: "a snapshot id", text: shorten(text) })
@@ -133,6 +123,74 @@ impl From<SnapshotId> for String {
     fn from(id: SnapshotId) -> Self {
         id.0
     }
+}
+
+/// The name of something that happened at some time and left a document, such as a report: shaped like a snapshot's.
+///
+/// Its order as text is the order in time.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EventId(String);
+
+impl EventId {
+    #[must_use]
+    pub fn new(at: Timestamp, random: u32) -> Self {
+        Self(in_time(at, random))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if is_in_time(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Error::InvalidId { expected: "an id such as 20261123T114905Z-6f3a1c", text: shorten(text) })
+        }
+    }
+}
+
+impl TryFrom<String> for EventId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<EventId> for String {
+    fn from(id: EventId) -> Self {
+        id.0
+    }
+}
+
+fn in_time(at: Timestamp, random: u32) -> String {
+    let milliseconds = at.subsec_millisecond().unsigned_abs();
+    let suffix = milliseconds << 14 | random & 0x3fff;
+    format!("{}-{suffix:06x}", at.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+fn is_in_time(text: &str) -> bool {
+    let shape = b"dddddddd'T'dddddd'Z-'xxxxxx";
+    let expected = shape.iter().filter(|byte| **byte != b'\'');
+    text.len() == 23
+        && text.bytes().zip(expected).all(|(byte, shape)| match shape {
+            b'd' => byte.is_ascii_digit(),
+            b'x' => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+            literal => byte == *literal,
+        })
 }
 
 /// 64 random bits that tell one upload of a chunk from another, so that no stored object is ever overwritten.

@@ -3,14 +3,18 @@
 //! Names are built from typed ids and never taken from a stored document, so that no manifest can point outside the
 //! repository.
 
-use crate::ids::{Digest, SnapshotId, UploadId};
+use crate::ids::{Digest, EventId, SnapshotId, UploadId};
 use crate::ledger::{BodyId, Seq};
+use crate::report::ReportKind;
 
 pub const REPOSITORY: &str = "repository.json";
 pub const SNAPSHOTS: &str = "snapshots/";
 pub const CHUNKS: &str = "chunks/";
 pub const LEDGER: &str = "ledger/";
 pub const KEYS: &str = "keys/";
+pub const REPORTS: &str = "reports/";
+pub const LEASES: &str = "leases/";
+pub const HOLDS: &str = "holds/";
 
 #[must_use]
 pub fn manifest(id: &SnapshotId) -> String {
@@ -77,6 +81,67 @@ pub fn chunk_of_name(name: &str) -> Option<(Digest, UploadId)> {
     (self::chunk(&chunk.0, &chunk.1) == name).then_some(chunk)
 }
 
+/// Below which the reports of one kind lie.
+#[must_use]
+pub fn reports(kind: ReportKind) -> String {
+    format!("{REPORTS}{kind}/")
+}
+
+#[must_use]
+pub fn report(kind: ReportKind, id: &EventId) -> String {
+    format!("{}{id}.json", reports(kind))
+}
+
+/// The report that an object is, or nothing if the name is another one.
+#[must_use]
+pub fn report_of_name(name: &str) -> Option<(ReportKind, EventId)> {
+    let (kind, file) = name.strip_prefix(REPORTS)?.split_once('/')?;
+    let kind = ReportKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+    Some((kind, file.strip_suffix(".json")?.parse().ok()?))
+}
+
+#[must_use]
+pub fn lease(snapshot: &SnapshotId, id: &EventId) -> String {
+    format!("{LEASES}{snapshot}/{id}")
+}
+
+#[must_use]
+pub fn lease_of_name(name: &str) -> Option<(SnapshotId, EventId)> {
+    let (snapshot, id) = name.strip_prefix(LEASES)?.split_once('/')?;
+    Some((snapshot.parse().ok()?, id.parse().ok()?))
+}
+
+#[must_use]
+pub fn hold(id: &EventId) -> String {
+    format!("{HOLDS}{id}")
+}
+
+#[must_use]
+pub fn hold_of_name(name: &str) -> Option<EventId> {
+    name.strip_prefix(HOLDS)?.parse().ok()
+}
+
+/// What an object below `snapshots/` is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum SnapshotPart {
+    Manifest,
+    Index,
+    Schema,
+}
+
+/// The snapshot that an object below `snapshots/` belongs to, or nothing if it is somebody else's object.
+#[must_use]
+pub fn snapshot_part(name: &str) -> Option<(SnapshotId, SnapshotPart)> {
+    let (id, file) = name.strip_prefix(SNAPSHOTS)?.split_once('/')?;
+    let part = match file {
+        "manifest.age" => SnapshotPart::Manifest,
+        "chunks" => SnapshotPart::Index,
+        "schema.age" => SnapshotPart::Schema,
+        _ => return None,
+    };
+    Some((id.parse().ok()?, part))
+}
+
 /// What a name below `ledger/` stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LedgerObject {
@@ -122,6 +187,22 @@ mod tests {
             name.to_uppercase(),
         ] {
             assert_eq!(chunk_of_name(&foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn reports_are_known_by_their_names_and_by_nothing_else() {
+        let id: EventId = "20261123T114905Z-6f3a1c".parse().expect("an id");
+        for kind in ReportKind::ALL {
+            assert_eq!(report_of_name(&report(kind, &id)), Some((kind, id.clone())));
+        }
+        for foreign in [
+            "reports/other/20261123T114905Z-6f3a1c.json",
+            "reports/prune/latest.json",
+            "reports/prune/a/20261123T114905Z-6f3a1c.json",
+            "reports/prune/20261123T114905Z-6f3a1c",
+        ] {
+            assert_eq!(report_of_name(foreign), None, "{foreign}");
         }
     }
 

@@ -126,6 +126,11 @@ fn show_plan(plan: &Plan, output: &Output) {
             count(plan.large_objects as u64)
         ));
     }
+    if let Some(at) = plan.goes_at {
+        output.say(format!(
+            "  WARNING: this snapshot goes at {at}, before the restore is likely to be done: take a newer one, or keep this one with lethe hold add"
+        ));
+    }
     for table in &plan.tables {
         output.item("planned_table", table);
     }

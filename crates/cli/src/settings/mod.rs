@@ -4,6 +4,7 @@ mod anonymise;
 mod identity;
 mod reference;
 mod residency;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use anonymise::{AnonymiseSection, InactiveSection};
 use identity::SealedIdentity;
 use reference::ReferenceSection;
 use residency::{ResidencySection, TargetSection};
+use retention::{RetentionSection, ScheduleSection};
 
 const DEFAULT_FILE: &str = "lethe.toml";
 
@@ -61,6 +63,10 @@ struct File {
     residency: ResidencySection,
     #[serde(default)]
     target: Vec<TargetSection>,
+    #[serde(default)]
+    retention: RetentionSection,
+    #[serde(default)]
+    schedule: ScheduleSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
