@@ -655,6 +655,38 @@ async fn prune_once(
     prune::carry_out(repository, &plan, options, last_seen, host).await.map(|(_, receipt)| receipt)
 }
 
+/// A snapshot of these contents, stored by the real code at a time; returns its chunks as well.
+pub async fn store_snapshot(
+    repository: &Repository,
+    started_at: Timestamp,
+    contents: &[&str],
+) -> (SnapshotId, Vec<Chunk>) {
+    let head = ledger::head(repository).await.expect("a head");
+    let uploads = Arc::new(Uploads::begin(repository, 1, started_at).await.expect("begin"));
+    let mut chunks = Vec::new();
+    for content in contents {
+        chunks.push(uploads.store(content.as_bytes().to_vec(), 1).await.expect("store"));
+    }
+    let id = SnapshotId::new(started_at, 0);
+    let draft = Draft { uploads, id: id.clone(), started_at, head, view: Vec::new(), chunks };
+    commit(repository, &draft).await.expect("commit");
+    (id, draft.chunks)
+}
+
+/// A snapshot that names these chunks, whoever stored them.
+pub async fn try_store_manifest(
+    repository: &Repository,
+    started_at: Timestamp,
+    chunks: Vec<Chunk>,
+) -> Result<SnapshotId, Error> {
+    let head = ledger::head(repository).await.expect("a head");
+    let uploads = Arc::new(Uploads::begin(repository, 1, started_at).await.expect("begin"));
+    let id = SnapshotId::new(started_at, 1);
+    let draft = Draft { uploads, id: id.clone(), started_at, head, view: Vec::new(), chunks };
+    commit(repository, &draft).await?;
+    Ok(id)
+}
+
 /// Schema, index and manifest of a database without tables: its rows are in what would be large objects.
 async fn commit(repository: &Repository, draft: &Draft) -> Result<(), Error> {
     let schema = draft.uploads.write_schema(&draft.id, b"schema".to_vec()).await?;

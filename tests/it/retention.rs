@@ -9,12 +9,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
+use lethe_engine::ledger::LastSeen;
 use lethe_engine::prune::{self, PruneOptions};
-use lethe_engine::{Error, reports};
+use lethe_engine::{Error, Repository, holds, leases, reports};
+use lethe_format::layout;
 use lethe_format::report::ReportKind;
 use lethe_store::{ObjectName, ObjectStore as _, S3Settings, S3Store};
 use lethe_testkit::s3::{ACCESS_KEY, Misbehaviour, REGION, S3Server, SECRET_KEY};
-use lethe_tests::retention::{RetentionWorld, SeenInYear};
+use lethe_tests::memory_store::MemoryStore;
+use lethe_tests::retention::{RetentionWorld, SeenInYear, store_snapshot, try_store_manifest};
 use lethe_tests::world::World;
 
 /// Of one world in a normal run; the first lives for a year.
@@ -159,4 +162,122 @@ async fn nothing_older_than_35_days_is_left_in_any_version() {
         assert_eq!(remains.len(), 1, "{remains:?}");
         world.restore(&world.server, &format!("last_{refuses_batches}")).await.expect("restore the last one");
     }
+}
+
+/// A repository with a snapshot that has expired and one that has not, and what a pruner planned to do about it.
+struct Planned {
+    store: MemoryStore,
+    repository: Repository,
+    now: Timestamp,
+    plan: prune::PrunePlan,
+    old: lethe_format::ids::SnapshotId,
+    old_chunks: Vec<lethe_format::manifest::Chunk>,
+    young: lethe_format::ids::SnapshotId,
+    folder: tempfile::TempDir,
+}
+
+impl Planned {
+    async fn new() -> Self {
+        let store = MemoryStore::default();
+        let begun: Timestamp = "2026-11-23T00:00:00Z".parse().expect("a time");
+        let at = |hours: i64| begun + SignedDuration::from_hours(hours);
+        let set = |now: Timestamp| {
+            store.set_clock(SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_second().unsigned_abs()));
+        };
+        set(begun);
+        let repository = World::repository(Arc::new(store.clone())).await;
+        let (old, old_chunks) = store_snapshot(&repository, begun, &["a", "b"]).await;
+        set(at(30 * 24));
+        let (young, _) = store_snapshot(&repository, at(30 * 24), &["b", "c"]).await;
+        // Half a day after the first has expired, and half a day before the ceiling.
+        let now = at(34 * 24 + 12);
+        set(now);
+        let plan = prune::plan(&repository, &PruneOptions::default(), now).await.expect("plan");
+        assert_eq!(plan.stored.removals.manifests.len(), 1);
+        assert_eq!(plan.stored.removals.chunks.len(), 1, "b is shared");
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { store, repository, now, plan, old, old_chunks, young, folder }
+    }
+
+    async fn carry_out(&self) -> prune::Receipt {
+        let last_seen = LastSeen::new(self.folder.path(), self.repository.id());
+        let options = PruneOptions::default();
+        let done = prune::carry_out(&self.repository, &self.plan, &options, &last_seen, self.now).await;
+        done.expect("carry out").1
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.store.dated().iter().any(|(found, ..)| found == name)
+    }
+
+    /// Whether all of the old snapshot is there.
+    fn has_old(&self) -> bool {
+        let chunks = self.old_chunks.iter().map(|chunk| layout::chunk(&chunk.name, &chunk.upload));
+        let documents =
+            [layout::manifest(&self.old), layout::chunk_index(&self.old), layout::schema(&self.old)];
+        chunks.chain(documents).all(|name| self.has(&name))
+    }
+}
+
+#[tokio::test]
+async fn what_was_planned_is_done() {
+    let planned = Planned::new().await;
+    let receipt = planned.carry_out().await;
+    assert_eq!(receipt.removed_snapshots, std::slice::from_ref(&planned.old));
+    assert_eq!((receipt.removed_objects, receipt.removed_chunks), (4, 1));
+    assert!(!planned.has_old() && planned.has(&layout::manifest(&planned.young)));
+    assert!(!planned.has(&layout::chunk_index(&planned.old)));
+    assert!(planned.has(&layout::chunk(&planned.old_chunks[1].name, &planned.old_chunks[1].upload)));
+}
+
+#[tokio::test]
+async fn a_lease_that_came_after_the_plan_counts() {
+    let planned = Planned::new().await;
+    let receipt = leases::during(&planned.repository, &planned.old, planned.carry_out()).await;
+    assert_eq!(receipt.spared_snapshots, std::slice::from_ref(&planned.old));
+    assert!(planned.has_old());
+}
+
+#[tokio::test]
+async fn a_hold_that_came_after_the_plan_counts() {
+    let planned = Planned::new().await;
+    let until = planned.now + SignedDuration::from_hours(24 * 100);
+    holds::add(&planned.repository, &planned.old, until, "an order", "legal", planned.now)
+        .await
+        .expect("hold");
+    let receipt = planned.carry_out().await;
+    assert_eq!(receipt.spared_snapshots, std::slice::from_ref(&planned.old));
+    assert!(planned.has_old());
+}
+
+#[tokio::test]
+async fn one_that_became_the_last_after_the_plan_stays() {
+    let planned = Planned::new().await;
+    let name = ObjectName::new(layout::manifest(&planned.young)).expect("a name");
+    planned.store.delete(&name).await.expect("delete");
+    let receipt = planned.carry_out().await;
+    assert_eq!(receipt.spared_snapshots, std::slice::from_ref(&planned.old));
+    assert!(planned.has_old());
+}
+
+#[tokio::test]
+async fn chunks_of_a_snapshot_that_came_after_the_plan_stay() {
+    let planned = Planned::new().await;
+    let new = try_store_manifest(&planned.repository, planned.now, planned.old_chunks.clone()).await;
+    let new = new.expect("commit");
+    let receipt = planned.carry_out().await;
+    assert_eq!((receipt.removed_snapshots.len(), receipt.removed_chunks), (1, 0));
+    assert!(planned.has(&layout::manifest(&new)));
+    for chunk in &planned.old_chunks {
+        assert!(planned.has(&layout::chunk(&chunk.name, &chunk.upload)));
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_of_which_something_vanished_is_not_published() {
+    let planned = Planned::new().await;
+    planned.carry_out().await;
+    let refused = try_store_manifest(&planned.repository, planned.now, planned.old_chunks.clone()).await;
+    assert!(matches!(refused, Err(Error::Vanished { count: 1, .. })), "{refused:?}");
+    assert!(!planned.has(&layout::manifest(&lethe_format::ids::SnapshotId::new(planned.now, 1))));
 }
