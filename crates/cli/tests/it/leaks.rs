@@ -85,12 +85,10 @@ impl Restores {
         let mut command = self.shell.command(&["restore", "--into", &into, "--no-owner", "--no-acl"]);
         let mut ended = Shell::ended(command.env("RUST_LOG", "trace"));
         if ended.code != 0 {
-            for mode in [&["--output", "json"][..], &["--quiet"]] {
-                let restore = ["restore", "--into", &into, "--no-owner", "--no-acl"];
-                let again = self.shell.run(&[&restore, mode].concat());
-                ended.out += &again.out;
-                ended.err += &again.err;
-            }
+            let restore = ["restore", "--into", &into, "--no-owner", "--no-acl"];
+            let again = self.shell.run(&[&restore[..], &["--output", "json", "--quiet"]].concat());
+            ended.out += &again.out;
+            ended.err += &again.err;
         }
         let log =
             String::from_utf8_lossy(&std::fs::read(self.target.log_path()).expect("the log")).into_owned();
