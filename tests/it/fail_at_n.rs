@@ -65,7 +65,29 @@ impl Sweep {
             &["wal_compression=off", "wal_keep_size=4GB", "max_wal_size=4GB", "log_statement=all"],
         );
         target.sql("postgres", "CREATE ROLE guest LOGIN");
-        Self { world, store, target, expected, databases: 0, outcomes: BTreeMap::new() }
+        let sweep = Self { world, store, target, expected, databases: 0, outcomes: BTreeMap::new() };
+        sweep.copy("failing", "saved");
+        sweep
+    }
+
+    /// Takes back what was stored: otherwise each restore would have more entries of the ledger to read than the one before,
+    /// and the numbers would come to mean others and others of its operations.
+    fn start_over(&self) {
+        let state = self.world.folder.path().join("state");
+        if state.exists() {
+            std::fs::remove_dir_all(state).expect("forget the ledger");
+        }
+        self.copy("saved", "failing");
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        let folder = self.world.folder.path();
+        if folder.join(to).exists() {
+            std::fs::remove_dir_all(folder.join(to)).expect("remove");
+        }
+        let copied =
+            std::process::Command::new("cp").arg("-a").args([folder.join(from), folder.join(to)]).status();
+        assert!(copied.expect("cp").success());
     }
 
     /// The numbers of a sweep over this many steps, and one more, at which nothing happens.
@@ -180,12 +202,14 @@ async fn a_restore_survives_every_operation_of_the_store() {
     for (trouble, samples) in
         [(Trouble::Error, 3), (Trouble::LostAnswer, 3), (Trouble::WrongByte, 1), (Trouble::Truncated, 1)]
     {
+        sweep.start_over();
         sweep.store.fail_at(u64::MAX, trouble);
         let database = sweep.new_database();
         sweep.restore(&sweep.target.url(&database)).await.expect("restore");
         let steps = sweep.store.operations();
         for number in Sweep::numbers(steps, samples) {
             let what = format!("{trouble:?} at {number} of {steps}");
+            sweep.start_over();
             let database = sweep.new_database();
             let url = sweep.target.url(&database);
             sweep.store.fail_at(number, trouble);
@@ -256,12 +280,14 @@ async fn a_snapshot_survives_every_operation_of_the_store() {
     for (trouble, samples) in
         [(Trouble::Error, 3), (Trouble::LostAnswer, 3), (Trouble::WrongByte, 1), (Trouble::Truncated, 1)]
     {
+        sweep.start_over();
         sweep.store.fail_at(u64::MAX, trouble);
         sweep.world.server.sql("source", "UPDATE purchase SET what = what");
         sweep.snapshot(&url).await.expect("snapshot");
         let steps = sweep.store.operations();
         for number in Sweep::numbers(steps, samples) {
             let what = format!("{trouble:?} at {number} of {steps}");
+            sweep.start_over();
             // Otherwise there would be nothing to upload.
             sweep.world.server.sql("source", "UPDATE purchase SET what = what");
             sweep.store.fail_at(number, trouble);

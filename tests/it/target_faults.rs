@@ -24,7 +24,7 @@ const COMPANY: &str = "
     CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     CREATE TRIGGER on_orders AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION nothing();
     INSERT INTO users SELECT i, 'user ' || i FROM generate_series(1, 1000) i;
-    INSERT INTO orders (user_id, note) SELECT i % 1000 + 1, repeat(md5(i::text), 20) FROM generate_series(1, 9000) i;
+    INSERT INTO orders (user_id, note) SELECT i % 1000 + 1, repeat(md5(i::text), 20) FROM generate_series(1, 15000) i;
     INSERT INTO scratch SELECT i, i FROM generate_series(1, 500) i;
     REFRESH MATERIALIZED VIEW sums;";
 
