@@ -45,5 +45,7 @@ mod simulation;
 mod store_faults;
 /// A target that crashes, loses connections, is full or has none left.
 mod target_faults;
+/// Servers that lack something, chunks that are missing, rows that broke their key before.
+mod unfit;
 /// Checking what is stored without restoring it.
 mod verify;

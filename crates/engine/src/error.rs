@@ -82,7 +82,7 @@ pub enum Error {
     #[error("{table}: {expected} rows were due and {found} are there")]
     Counts { table: String, expected: u64, found: u64 },
     #[error("verify {object}: {problem}")]
-    Verification { object: String, problem: String },
+    Verification { object: String, problem: String, hint: &'static str },
     #[error("the source is the target of a restore that is not finished")]
     SourceNotReady,
     #[error("ledger entry {seq} expired while the snapshot was being taken, which may still hold its people")]
@@ -230,6 +230,7 @@ impl Error {
             Self::Counts { .. } => {
                 "the target was not opened; drop and create the database, then run the restore again"
             }
+            Self::Verification { hint, .. } => hint,
             _ => return None,
         };
         Some(text.to_owned())
