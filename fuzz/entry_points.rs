@@ -7,8 +7,10 @@
 use lethe_format::archive::{Archive, ddl};
 use lethe_format::ids::{Digest, SnapshotId, UploadId};
 use lethe_format::keys::KeyRing;
+use lethe_format::lease::{Hold, Lease};
 use lethe_format::ledger::{Body, BodyId, Header};
 use lethe_format::manifest::{ChunkIndex, Manifest};
+use lethe_format::report::Report;
 use lethe_format::repository::Repository;
 use lethe_format::{copy_binary, copy_text, layout, sql};
 
@@ -19,7 +21,7 @@ pub(crate) struct EntryPoint {
 }
 
 /// All of them.
-pub(crate) const ALL: [EntryPoint; 11] = [
+pub(crate) const ALL: [EntryPoint; 14] = [
     EntryPoint { name: "copy_binary", run: binary_rows },
     EntryPoint { name: "copy_text", run: text_rows },
     EntryPoint { name: "archive", run: archive },
@@ -29,6 +31,9 @@ pub(crate) const ALL: [EntryPoint; 11] = [
     EntryPoint { name: "ledger_body", run: ledger_body },
     EntryPoint { name: "repository", run: repository },
     EntryPoint { name: "keys", run: keys },
+    EntryPoint { name: "report", run: report },
+    EntryPoint { name: "lease", run: lease },
+    EntryPoint { name: "hold", run: hold },
     EntryPoint { name: "ids", run: ids },
     EntryPoint { name: "sql", run: sql_text },
 ];
@@ -157,6 +162,28 @@ pub(crate) fn keys(input: &[u8]) {
     let written = ring.to_bytes(&NAMING_KEY).expect("what was read can be written");
     let again = KeyRing::read(&written).expect("what was written can be read");
     assert_eq!(again.check(&NAMING_KEY).expect("what was written is vouched for"), ring);
+}
+
+pub(crate) fn report(input: &[u8]) {
+    let _ = Report::<String>::from_bytes(input, &NAMING_KEY);
+    let vouched = vouched_for(input, "lethe 2026 report");
+    let Ok(report) = Report::<String>::from_bytes(&vouched, &NAMING_KEY) else { return };
+    let written = report.to_bytes(&NAMING_KEY).expect("what was read can be written");
+    assert_eq!(Report::from_bytes(&written, &NAMING_KEY).expect("what was written can be read"), report);
+}
+
+pub(crate) fn lease(input: &[u8]) {
+    let _ = Lease::from_bytes(input, &NAMING_KEY);
+    let Ok(lease) = Lease::from_bytes(&vouched_for(input, "lethe 2026 lease"), &NAMING_KEY) else { return };
+    let written = lease.to_bytes(&NAMING_KEY).expect("what was read can be written");
+    assert_eq!(Lease::from_bytes(&written, &NAMING_KEY).expect("what was written can be read"), lease);
+}
+
+pub(crate) fn hold(input: &[u8]) {
+    let _ = Hold::from_bytes(input, &NAMING_KEY);
+    let Ok(hold) = Hold::from_bytes(&vouched_for(input, "lethe 2026 hold"), &NAMING_KEY) else { return };
+    let written = hold.to_bytes(&NAMING_KEY).expect("what was read can be written");
+    assert_eq!(Hold::from_bytes(&written, &NAMING_KEY).expect("what was written can be read"), hold);
 }
 
 /// The same text with the first line that it must have.

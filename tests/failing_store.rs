@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use lethe_store::{
-    Address, BucketFacts, Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Operation, Page,
-    VersionInfo,
+    Address, BucketFacts, Doomed, Error, NotDeleted, ObjectInfo, ObjectName, ObjectReader, ObjectStore,
+    Operation, Page, UploadInfo, VersionInfo,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -193,5 +194,25 @@ impl ObjectStore for FailingStore {
 
     async fn delete_version(&self, name: &ObjectName, version: &str) -> Result<(), Error> {
         self.operate(Operation::Delete, name, self.inner.delete_version(name, version)).await
+    }
+
+    async fn delete_batch(&self, doomed: &[Doomed]) -> Result<Option<Vec<NotDeleted>>, Error> {
+        self.operate(Operation::Delete, &"a batch", self.inner.delete_batch(doomed)).await
+    }
+
+    async fn uploads_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<UploadInfo>>, Error> {
+        self.operate(Operation::List, &prefix, self.inner.uploads_page(prefix, cursor)).await
+    }
+
+    async fn abort_upload(&self, upload: &UploadInfo) -> Result<(), Error> {
+        self.operate(Operation::Delete, &upload.name, self.inner.abort_upload(upload)).await
+    }
+
+    async fn date(&self) -> Result<SystemTime, Error> {
+        self.operate(Operation::Look, &"the clock", self.inner.date()).await
     }
 }

@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use lethe_store::{
-    Address, BucketFacts, Error, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Page, VersionInfo,
+    Address, BucketFacts, Doomed, Error, NotDeleted, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Page,
+    UploadInfo, VersionInfo,
 };
 
 type Before = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
@@ -116,5 +118,25 @@ impl ObjectStore for InterceptedStore {
 
     async fn delete_version(&self, name: &ObjectName, version: &str) -> Result<(), Error> {
         self.inner.delete_version(name, version).await
+    }
+
+    async fn delete_batch(&self, doomed: &[Doomed]) -> Result<Option<Vec<NotDeleted>>, Error> {
+        self.inner.delete_batch(doomed).await
+    }
+
+    async fn uploads_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<UploadInfo>>, Error> {
+        self.inner.uploads_page(prefix, cursor).await
+    }
+
+    async fn abort_upload(&self, upload: &UploadInfo) -> Result<(), Error> {
+        self.inner.abort_upload(upload).await
+    }
+
+    async fn date(&self) -> Result<SystemTime, Error> {
+        self.inner.date().await
     }
 }

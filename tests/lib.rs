@@ -13,6 +13,7 @@ pub mod generator;
 pub mod intercepted_store;
 pub mod memory_store;
 pub mod oracle;
+pub mod retention;
 pub mod search;
 pub mod simulation;
 pub mod world;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use lethe_engine::ledger::{self, LastSeen, NewEntry, VerifiedLedger};
-use lethe_engine::prune::{self, PrunePlan};
+use lethe_engine::prune;
 use lethe_engine::{Error, Repository};
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ids::SnapshotId;
@@ -339,6 +339,7 @@ impl Simulation {
         let index = ChunkIndex {
             version: 1,
             snapshot: id.clone(),
+            started_at: self.now,
             ledger: snapshot.stored(id).ledger,
             data_key: self.repository.data_key().to_owned(),
             chunks: Vec::new(),
@@ -517,8 +518,7 @@ impl Simulation {
                 self.let_go.extend(set.iter());
             }
         }
-        let plan = PrunePlan { snapshots: stored.len(), ledger: expiry };
-        let done = prune::carry_out(&self.repository, &plan, &self.last_seen, self.now).await;
+        let done = prune::carry_out_expiry(&self.repository, &expiry, &self.last_seen, self.now).await;
         let _ = self.note(done);
     }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lethe_engine::ledger::{self, Freshness, LastSeen, NewEntry};
 use lethe_engine::progress::Progress;
+use lethe_engine::prune::{self, PruneOptions, PrunePlan, Receipt};
 use lethe_engine::restore::{self, RestoreOptions, RestoreReport, Wanted};
 use lethe_engine::snapshot::{self, SnapshotOptions, SnapshotStats};
 use lethe_engine::{Error, Identities, Keys, NamingKey, Repository};
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ids::SnapshotId;
 use lethe_format::ledger::{Head, Keys as TombstoneKeys, Kind, SubjectRef};
+use lethe_format::reference::Reference;
 use lethe_postgres::ConnectionSettings;
 use lethe_rules::anonymise::Anonymise;
 use lethe_store::{DirectoryStore, ObjectStore};
@@ -63,19 +65,36 @@ impl World {
     }
 
     pub async fn snapshot(&self) -> Result<SnapshotStats, Error> {
-        let options = SnapshotOptions {
-            jobs: 3,
-            level: 1,
-            pg_bin: Some(self.server.bin().to_owned()),
-            references: Vec::new(),
-        };
-        snapshot::take(
-            &self.repository,
-            &Self::settings(&self.server, "source"),
-            &options,
-            &Progress::default(),
-        )
-        .await
+        self.snapshot_as(Vec::new(), Timestamp::now()).await
+    }
+
+    /// With the references of the settings.
+    pub async fn snapshot_with(&self, references: Vec<Reference>) -> Result<SnapshotStats, Error> {
+        self.snapshot_as(references, Timestamp::now()).await
+    }
+
+    /// At another time than this machine's.
+    pub async fn snapshot_at(&self, now: Timestamp) -> Result<SnapshotStats, Error> {
+        self.snapshot_as(Vec::new(), now).await
+    }
+
+    async fn snapshot_as(&self, references: Vec<Reference>, now: Timestamp) -> Result<SnapshotStats, Error> {
+        let pg_bin = Some(self.server.bin().to_owned());
+        let options = SnapshotOptions { jobs: 3, level: 1, pg_bin, references };
+        let source = Self::settings(&self.server, "source");
+        snapshot::take_at(&self.repository, &source, &options, &Progress::default(), now).await
+    }
+
+    /// What a pruner would do now.
+    pub async fn prune_plan(&self) -> Result<PrunePlan, Error> {
+        prune::plan(&self.repository, &PruneOptions::default(), Timestamp::now()).await
+    }
+
+    /// Does it.
+    pub async fn prune(&self, plan: &PrunePlan) -> Result<Receipt, Error> {
+        let (options, last_seen) = (PruneOptions::default(), self.last_seen());
+        let done = prune::carry_out(&self.repository, plan, &options, &last_seen, Timestamp::now()).await?;
+        Ok(done.1)
     }
 
     /// Puts keys in text form on the ledger; a single integer column's as integers.

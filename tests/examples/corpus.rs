@@ -3,8 +3,12 @@
 
 use std::path::Path;
 
+use jiff::SignedDuration;
+use lethe_format::ids::EventId;
+use lethe_format::lease::{Hold, Lease};
 use lethe_format::ledger::Keys;
 use lethe_format::manifest::ChunkIndex;
+use lethe_format::report::{Report, ReportKind};
 use lethe_format::{keys::KeyRing, layout};
 use lethe_store::ObjectName;
 use lethe_tests::forge::Forge;
@@ -48,6 +52,25 @@ async fn main() {
         .and_then(|ring| ring.check(naming_key))
         .expect("a ring");
     write("keys", "first", &ring.to_bytes(&NAMING_KEY).expect("a ring"));
+    let event: EventId = "20261123T114905Z-6f3a1c".parse().expect("an id");
+    let (at, until) = (index.started_at, index.started_at + SignedDuration::from_hours(3));
+    let repository = world.repository.id().to_owned();
+    let report = Report {
+        version: 1,
+        repository: repository.clone(),
+        kind: ReportKind::Prune,
+        id: event.clone(),
+        at,
+        content: "nothing",
+    };
+    write("report", "prune", &report.to_bytes(&NAMING_KEY).expect("a report"));
+    let lease =
+        Lease { version: 1, repository: repository.clone(), snapshot: id.clone(), id: event.clone(), until };
+    write("lease", "restore", &lease.to_bytes(&NAMING_KEY).expect("a lease"));
+    let (reason, approved_by) = ("court order 12".to_owned(), "legal".to_owned());
+    let hold =
+        Hold { version: 1, repository, id: event, snapshot: id.clone(), at, until, reason, approved_by };
+    write("hold", "court", &hold.to_bytes(&NAMING_KEY).expect("a hold"));
     for (name, keys) in [
         ("integers", Keys::Integers([1, 70_000, u64::MAX - 4, 1 << 40].into_iter().collect())),
         ("tuples", Keys::Tuples(vec![vec!["a".to_owned(), "b\tc".to_owned()]])),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lethe_engine::ledger::{Freshness, NewEntry};
 use lethe_engine::progress::Progress;
-use lethe_engine::{Error, ExitCode, ledger, prune};
+use lethe_engine::{Error, ExitCode, ledger};
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ids::Digest;
 use lethe_format::ledger::{Expiry, Head, Keys, Kind, SubjectRef};
@@ -181,7 +181,7 @@ async fn entries_expire_when_no_snapshot_needs_them_and_never_before() {
     world.erase_integers("users", [2]).await;
     world.snapshot().await.expect("snapshot");
     world.server.sql("source", "DELETE FROM users WHERE id = 2");
-    let plan = prune::plan(&world.repository).await.expect("plan").ledger;
+    let plan = world.prune_plan().await.expect("plan").ledger;
     assert_eq!((plan.expire, plan.kept), (vec![], 2), "the first snapshot holds both");
 
     let remove = |id: &lethe_format::ids::SnapshotId| {
@@ -189,11 +189,9 @@ async fn entries_expire_when_no_snapshot_needs_them_and_never_before() {
             .expect("remove");
     };
     remove(&first);
-    let plan = prune::plan(&world.repository).await.expect("plan");
+    let plan = world.prune_plan().await.expect("plan");
     assert_eq!((&plan.ledger.expire, plan.ledger.kept), (&vec![1], 1), "the second one still holds 2");
-    prune::carry_out(&world.repository, &plan, &world.last_seen(), jiff::Timestamp::now())
-        .await
-        .expect("prune");
+    world.prune(&plan).await.expect("prune");
     assert!(
         !std::fs::read_dir(world.folder.path().join("store/ledger"))
             .expect("list")
@@ -206,7 +204,7 @@ async fn entries_expire_when_no_snapshot_needs_them_and_never_before() {
     let second = world.newest_snapshot().await;
     world.snapshot().await.expect("snapshot");
     remove(&second);
-    let plan = prune::plan(&world.repository).await.expect("plan");
+    let plan = world.prune_plan().await.expect("plan");
     assert_eq!((&plan.ledger.expire, plan.ledger.kept), (&vec![2], 0), "somebody looked, and 2 is gone");
 }
 

@@ -27,10 +27,14 @@ mod ledger;
 mod objections;
 /// A real server, by `make test-s3`.
 mod real_s3;
+/// References that are no foreign keys.
+mod references;
 /// What was done, as evidence.
 mod reports;
 /// Stores that are where data may not be, and stores that do what real ones do.
 mod residency;
+/// A year of snapshots, pruners and restores, with crashes.
+mod retention;
 /// Through S3, and databases that other programs made.
 mod s3;
 /// A database that nobody here made: a music shop with customers, employees and invoices.
@@ -41,5 +45,7 @@ mod simulation;
 mod store_faults;
 /// A target that crashes, loses connections, is full or has none left.
 mod target_faults;
+/// Servers that lack something, chunks that are missing, rows that broke their key before.
+mod unfit;
 /// Checking what is stored without restoring it.
 mod verify;

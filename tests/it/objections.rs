@@ -107,7 +107,7 @@ const CASES: [Case; 14] = [
                  INSERT INTO u VALUES (1); INSERT INTO t VALUES (1, 1); INSERT INTO c VALUES (1, 1)",
         erase: ("u", "1"),
         code: Code::OrderDependent,
-        says: "cascades, nulls",
+        says: "foreign key cascades, foreign key nulls",
         server_refuses: false,
     },
     Case {

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lethe_engine::Error;
+use lethe_engine::progress::Progress;
+use lethe_engine::restore::{RestoreOptions, prepare};
+use lethe_engine::{Error, ExitCode};
+use lethe_postgres::ConnectionSettings;
 use lethe_store::{ObjectStore, RetryPolicy, S3Settings, open_with};
+use lethe_testkit::pg::{Act, At, PgProxy};
 use lethe_testkit::s3::{ACCESS_KEY, Fault, REGION, Requests, S3Server, SECRET_KEY};
 use lethe_tests::compare::assert_same_rows;
 use lethe_tests::oracle;
@@ -97,4 +101,32 @@ async fn a_store_that_does_not_recover_ends_the_restore_with_its_reason() {
         panic!("{error:?}")
     };
     assert!(error.hint().is_some_and(|hint| hint.contains("run this again")), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_ends_leaves_no_download_behind() {
+    let policy = RetryPolicy { idle_timeout: Duration::from_millis(300), ..policy() };
+    let (s3, world) = world(policy).await;
+    world.snapshot().await.expect("snapshot");
+    world.server.create_database("restored");
+    let proxy = PgProxy::start(&world.server);
+    let s3 = Arc::new(s3);
+    let store = s3.clone();
+    let progress = Progress::observed(Box::new(move |stage| {
+        if stage == "load" {
+            // The first chunk comes, and while it is sent, nothing of the next one does.
+            drop(store.take_seen());
+            store.inject(Fault::StallMidBody { at: 100 }, Requests::after(1).of("GetObject"));
+        }
+    }));
+    proxy.at(At::Data(3), Act::Cut);
+    let options = RestoreOptions { jobs: 1, patience: Duration::ZERO, ..World::options() };
+    let target = ConnectionSettings::parse(&proxy.url("restored"), &|_| None).expect("settings");
+    let prepared = prepare(&world.repository, &target, options, world.last_seen(), &progress).await;
+    let error = prepared.expect("prepare").run(&progress).await.expect_err("the connection is cut");
+    assert_eq!(error.exit_code(), ExitCode::Interrupted, "{error:?}");
+    assert!(s3.take_seen().iter().any(|seen| seen.fault.is_some()), "no download was under way");
+    // One that was left behind asks again and again.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(s3.take_seen().len(), 0, "somebody still asks");
 }

@@ -14,7 +14,7 @@ use lethe_tests::compare::{assert_same_rows, assert_same_schema};
 use lethe_tests::oracle;
 use lethe_tests::world::World;
 
-/// Two chunks of orders, and everything that a late step of a restore is about.
+/// Enough orders to fail in the middle of a COPY, and everything that a late step of a restore is about.
 const COMPANY: &str = "
     CREATE TABLE users (id int PRIMARY KEY, name text UNIQUE);
     CREATE TABLE orders (id serial PRIMARY KEY, user_id int NOT NULL REFERENCES users ON DELETE CASCADE, note text);
@@ -24,7 +24,7 @@ const COMPANY: &str = "
     CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     CREATE TRIGGER on_orders AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION nothing();
     INSERT INTO users SELECT i, 'user ' || i FROM generate_series(1, 1000) i;
-    INSERT INTO orders (user_id, note) SELECT i % 1000 + 1, repeat(md5(i::text), 20) FROM generate_series(1, 30000) i;
+    INSERT INTO orders (user_id, note) SELECT i % 1000 + 1, repeat(md5(i::text), 20) FROM generate_series(1, 15000) i;
     INSERT INTO scratch SELECT i, i FROM generate_series(1, 500) i;
     REFRESH MATERIALIZED VIEW sums;";
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use lethe_engine::verify::Part;
+use lethe_format::ids::{EventId, SnapshotId};
 use lethe_rules::objection::Code;
 
 const EXIT_CODES: &str = "\
@@ -16,6 +17,7 @@ Exit codes:
   5  residency: a store or a server is where data may not be, or does not say where it is
   6  stored data is damaged or missing
   7  a verification or a drill failed
+  8  something older than 35 days remains; it is named, with what to do
   9  interrupted: run it again as the hint says";
 
 /// Backups of PostgreSQL whose restores keep erased people erased.
@@ -67,7 +69,9 @@ pub(crate) enum Command {
     /// Take a snapshot of a database
     #[command(after_help = EXIT_CODES)]
     Snapshot(Snapshot),
-    /// List the snapshots: id, age, expiry, size
+    /// List the snapshots: id, age, expiry, size, what keeps them, the last drill
+    ///
+    /// Ends with 1 if the newest is older than twice [schedule] snapshot_every of lethe.toml.
     #[command(after_help = EXIT_CODES)]
     Snapshots,
     /// The ledger of erased people: add, list, verify, revoke, heartbeat, capture
@@ -110,12 +114,20 @@ pub(crate) enum Command {
     /// Who can open the backups: list, add, remove, rewrap
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(Keys),
-    /// Let ledger entries go whose people no stored snapshot can hold any more
+    /// Let go of what has had its time: snapshots after 34 days, what unfinished ones left, ledger entries
     ///
-    /// Shows what would go; carries it out with --confirm. Entries that were written ahead of the deletion can only be
-    /// judged where the identity is at hand.
+    /// Shows what would go and why; carries it out with --confirm, in every version, then lists again and writes a receipt.
+    /// To be run daily: 35 days are the most that anything may stay. The last snapshot is never deleted silently: from the
+    /// 35th day on it is an alarm (exit code 8) that says what to do.
+    ///
+    /// Ledger entries that were written ahead of the deletion can only be judged where the identity is at hand.
     #[command(after_help = EXIT_CODES)]
     Prune(Prune),
+    /// Keep a snapshot beyond its time, with a reason, somebody who answers for it and an end
+    ///
+    /// The people who were erased since stay in it for as long; each step is reported (reports/hold).
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Hold(Hold),
     /// Check where the stores are and what they can do; one list of findings
     ///
     /// Looks at the bucket's region, replication, versioning and locks, lets twenty writers race for one object of the
@@ -312,6 +324,47 @@ pub(crate) struct Prune {
     /// Carry it out instead of only showing what would go
     #[arg(long)]
     pub(crate) confirm: bool,
+    /// Let this snapshot go as well: the last one that has expired, or one whose index cannot be read (may be repeated)
+    #[arg(long, value_name = "ID")]
+    pub(crate) discard: Vec<SnapshotId>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Hold {
+    /// Hold a snapshot until a day
+    ///
+    /// Example:
+    ///   lethe hold add --snapshot 20261123T114905Z-6f3a1c --until 2027-02-01 --reason "court order 12" --approved-by legal
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    Add(HoldAdd),
+    /// Show the holds, also those that have ended
+    #[command(after_help = EXIT_CODES)]
+    List,
+    /// End a hold before its time: the next prune lets the snapshot go if it has expired
+    #[command(after_help = EXIT_CODES)]
+    Remove(HoldRemove),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct HoldAdd {
+    /// Which snapshot, by its id
+    #[arg(long, value_name = "ID")]
+    pub(crate) snapshot: SnapshotId,
+    /// Until when: a day (its end, UTC) or a time
+    #[arg(long, value_name = "DAY")]
+    pub(crate) until: String,
+    /// Why; stored as it is, so a case number rather than a name
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Who answers for it
+    #[arg(long, value_name = "WHO", env = "LETHE_OPERATOR")]
+    pub(crate) approved_by: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct HoldRemove {
+    /// A hold's id, from lethe hold list
+    pub(crate) id: EventId,
 }
 
 #[derive(Debug, clap::Args)]

@@ -9,12 +9,15 @@ mod progress_bar;
 mod settings;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Parser as _;
 
 fn main() -> ExitCode {
     hardening::harden();
+    end_at_the_second_signal();
     let args = args::Args::parse();
     start_logging();
     let output = output::Output::new(&args.common);
@@ -50,6 +53,19 @@ async fn interrupted() {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+/// A second SIGINT or SIGTERM ends the process inside its handler: also where everything else waits for a pipe that nobody
+/// reads, or for a disk that does not answer.
+fn end_at_the_second_signal() {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let first = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the flag that the first one sets is looked at before. Without them a second one changes nothing.
+        let code = lethe_engine::ExitCode::Interrupted as i32;
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, code, first.clone());
+        let _ = signal_hook::flag::register(signal, first.clone());
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lethe_format::ids::SnapshotId;
 use lethe_format::ledger::Seq;
 use lethe_rules::objection::Objection;
+use lethe_rules::retention::Remains;
 
 /// The exit codes of the command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,11 +82,23 @@ pub enum Error {
     #[error("{table}: {expected} rows were due and {found} are there")]
     Counts { table: String, expected: u64, found: u64 },
     #[error("verify {object}: {problem}")]
-    Verification { object: String, problem: String },
+    Verification { object: String, problem: String, hint: &'static str },
     #[error("the source is the target of a restore that is not finished")]
     SourceNotReady,
     #[error("ledger entry {seq} expired while the snapshot was being taken, which may still hold its people")]
     ForgottenMeanwhile { seq: Seq },
+    #[error("this machine's clock says {host}, the store's {store}: one of them is wrong")]
+    Clocks { host: jiff::Timestamp, store: jiff::Timestamp },
+    #[error("{store} keeps versions of its objects and does not list them")]
+    HistoryUntold { store: String },
+    #[error("something older than 35 days remains: {}", .remains.iter().map(|remains| remains.what.as_str()).collect::<Vec<_>>().join(", "))]
+    Ceiling { remains: Vec<Remains> },
+    #[error("the store did not remove {count} objects that were to go, {first} among them")]
+    NotRemoved { count: usize, first: String },
+    #[error("the snapshot took {} h, and what it uploaded first may have been taken for abandoned", .took.as_hours())]
+    TookTooLong { took: jiff::SignedDuration },
+    #[error("{count} chunks that the snapshot names vanished while it was being taken, {first} among them")]
+    Vanished { count: usize, first: String },
     #[error("{problem}")]
     Residency { problem: String, hint: String },
     #[error("{0}")]
@@ -155,6 +168,8 @@ impl Error {
             Self::Store(lethe_store::Error::NotFound { .. } | lethe_store::Error::WrongLength { .. }) => {
                 ExitCode::Damaged
             }
+            Self::Ceiling { .. } => ExitCode::Ceiling,
+            Self::Clocks { .. } | Self::HistoryUntold { .. } => ExitCode::Refused,
             Self::Verification { .. } | Self::Counts { .. } => ExitCode::Verification,
             Self::Store(lethe_store::Error::InvalidUrl { .. }) => ExitCode::Usage,
             Self::Postgres(lethe_postgres::Error::Settings(_)) => ExitCode::Usage,
@@ -196,10 +211,26 @@ impl Error {
             }
             Self::NoSnapshot { .. } => "list them with lethe snapshots",
             Self::ForgottenMeanwhile { .. } => "take it again; nothing of this one is used",
+            Self::Clocks { .. } => "nothing was done. Set this machine's clock, best by NTP",
+            Self::HistoryUntold { .. } => {
+                "nothing was removed: what a delete marker hides would stay. Allow s3:ListBucketVersions"
+            }
+            Self::Ceiling { remains } => {
+                return Some(
+                    remains.iter().map(|remains| remains.hint.as_str()).collect::<Vec<_>>().join("; "),
+                );
+            }
+            Self::NotRemoved { .. } => {
+                "is there an Object Lock, or a policy that forbids it? Run this again when it is cleared"
+            }
+            Self::TookTooLong { .. } | Self::Vanished { .. } => {
+                "it does not exist. Take it again; if it cannot be done within two days, give it more --jobs"
+            }
             Self::SourceNotReady => "finish the restore first: it may still hold people who were erased",
             Self::Counts { .. } => {
                 "the target was not opened; drop and create the database, then run the restore again"
             }
+            Self::Verification { hint, .. } => hint,
             _ => return None,
         };
         Some(text.to_owned())

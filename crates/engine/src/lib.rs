@@ -6,6 +6,7 @@
 //!                       (late: what a late erasure takes back, and once more from load)
 //! capture:   capture/   install, run
 //! drill:     drill/     place → restore → check → canaries → place (removed), and the evidence
+//! prune:     prune/     survey → manifests → documents → chunks → leftovers → ledger → proof
 //! verify:    verify/    ledger → documents → listing → data → affected
 //! ```
 //!
@@ -14,10 +15,13 @@
 
 mod age_file;
 pub mod capture;
+mod clock;
 pub mod drill;
 mod error;
+pub mod holds;
 pub mod key_ring;
 mod keys;
+pub mod leases;
 pub mod ledger;
 mod objects;
 pub mod progress;

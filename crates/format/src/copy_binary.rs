@@ -60,27 +60,28 @@ pub fn next_row<'a>(
     field_count: usize,
     fields: &mut Vec<Field<'a>>,
 ) -> Result<Option<RowAndRest<'a>>, Error> {
-    fields.clear();
     if rows.is_empty() {
+        fields.clear();
         return Ok(None);
     }
+    fields.resize(field_count, None);
     let truncated = Error::Truncated { len: rows.len() };
     let (count, mut rest) = rows.split_first_chunk::<2>().ok_or(truncated)?;
     let count = i16::from_be_bytes(*count);
     if usize::try_from(count) != Ok(field_count) {
         return Err(Error::FieldCount { found: count, expected: field_count });
     }
-    for field in 0..field_count {
+    for (field, place) in fields.iter_mut().enumerate() {
         let (length, after) = rest.split_first_chunk::<4>().ok_or(truncated)?;
         let length = i32::from_be_bytes(*length);
         rest = after;
         match usize::try_from(length) {
             Ok(length) => {
                 let (value, after) = rest.split_at_checked(length).ok_or(truncated)?;
-                fields.push(Some(value));
+                *place = Some(value);
                 rest = after;
             }
-            Err(_) if length == -1 => fields.push(None),
+            Err(_) if length == -1 => *place = None,
             Err(_) => return Err(Error::FieldLength { field, length }),
         }
     }

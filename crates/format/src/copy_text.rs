@@ -39,17 +39,23 @@ pub fn next_row<'a>(
     if rows.is_empty() {
         return Ok(None);
     }
-    let end = rows.iter().position(|byte| *byte == b'\n').ok_or(Error::Truncated { len: rows.len() })?;
-    let (row, rest) = rows.split_at(end + 1);
-    let line = &row[..end];
-    // A table without columns has an empty line for each row.
-    if field_count > 0 || !line.is_empty() {
-        fields.extend(line.split(|byte| *byte == b'\t').map(|field| (field != b"\\N").then_some(field)));
+    let mut start = 0;
+    for end in memchr::memchr2_iter(b'\t', b'\n', rows) {
+        let field = &rows[start..end];
+        fields.push((field != b"\\N").then_some(field));
+        start = end + 1;
+        if rows[end] == b'\n' {
+            // A table without columns has an empty line for each row.
+            if field_count == 0 && end == 0 {
+                fields.clear();
+            }
+            if fields.len() != field_count {
+                return Err(Error::FieldCount { found: fields.len(), expected: field_count });
+            }
+            return Ok(Some(rows.split_at(start)));
+        }
     }
-    if fields.len() != field_count {
-        return Err(Error::FieldCount { found: fields.len(), expected: field_count });
-    }
-    Ok(Some((row, rest)))
+    Err(Error::Truncated { len: rows.len() })
 }
 
 /// The rows of a chunk with their newlines, of any number of fields: for counting and comparing.
@@ -93,12 +99,19 @@ pub fn escape_into(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Whether a field as it stands is another one than its value.
+#[must_use]
+#[inline]
+pub fn is_escaped(field: &[u8]) -> bool {
+    field.contains(&b'\\')
+}
+
 /// A field's value. Understands everything that COPY FROM does: letters, octal (`\123`) and hexadecimal (`\x4a`).
 ///
 /// # Errors
 /// [`Error::LoneBackslash`] if nothing follows the last backslash.
 pub fn unescape(field: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
-    if !field.contains(&b'\\') {
+    if !is_escaped(field) {
         return Ok(Cow::Borrowed(field));
     }
     let mut value = Vec::with_capacity(field.len());

@@ -13,6 +13,8 @@ pub const CHUNKS: &str = "chunks/";
 pub const LEDGER: &str = "ledger/";
 pub const KEYS: &str = "keys/";
 pub const REPORTS: &str = "reports/";
+pub const LEASES: &str = "leases/";
+pub const HOLDS: &str = "holds/";
 
 #[must_use]
 pub fn manifest(id: &SnapshotId) -> String {
@@ -96,6 +98,48 @@ pub fn report_of_name(name: &str) -> Option<(ReportKind, EventId)> {
     let (kind, file) = name.strip_prefix(REPORTS)?.split_once('/')?;
     let kind = ReportKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
     Some((kind, file.strip_suffix(".json")?.parse().ok()?))
+}
+
+#[must_use]
+pub fn lease(snapshot: &SnapshotId, id: &EventId) -> String {
+    format!("{LEASES}{snapshot}/{id}")
+}
+
+#[must_use]
+pub fn lease_of_name(name: &str) -> Option<(SnapshotId, EventId)> {
+    let (snapshot, id) = name.strip_prefix(LEASES)?.split_once('/')?;
+    Some((snapshot.parse().ok()?, id.parse().ok()?))
+}
+
+#[must_use]
+pub fn hold(id: &EventId) -> String {
+    format!("{HOLDS}{id}")
+}
+
+#[must_use]
+pub fn hold_of_name(name: &str) -> Option<EventId> {
+    name.strip_prefix(HOLDS)?.parse().ok()
+}
+
+/// What an object below `snapshots/` is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum SnapshotPart {
+    Manifest,
+    Index,
+    Schema,
+}
+
+/// The snapshot that an object below `snapshots/` belongs to, or nothing if it is somebody else's object.
+#[must_use]
+pub fn snapshot_part(name: &str) -> Option<(SnapshotId, SnapshotPart)> {
+    let (id, file) = name.strip_prefix(SNAPSHOTS)?.split_once('/')?;
+    let part = match file {
+        "manifest.age" => SnapshotPart::Manifest,
+        "chunks" => SnapshotPart::Index,
+        "schema.age" => SnapshotPart::Schema,
+        _ => return None,
+    };
+    Some((id.parse().ok()?, part))
 }
 
 /// What a name below `ledger/` stands for.

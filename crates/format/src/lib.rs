@@ -12,6 +12,7 @@ mod error;
 pub mod ids;
 pub mod keys;
 pub mod layout;
+pub mod lease;
 pub mod ledger;
 pub mod manifest;
 pub mod reference;

@@ -265,6 +265,8 @@ pub struct LedgerWindow {
 pub struct ChunkIndex {
     pub version: u32,
     pub snapshot: SnapshotId,
+    /// As in the manifest: what the snapshot's age is counted from.
+    pub started_at: Timestamp,
     /// Which entries this snapshot still needs, for hosts that cannot read manifests.
     pub ledger: LedgerWindow,
     /// The data key (`age1…`) that all of the chunks are encrypted to: a snapshot with another one shares none of them.
@@ -285,10 +287,7 @@ impl ChunkIndex {
     /// # Errors
     /// [`Error::Malformed`] if it was not written by somebody with this naming key.
     pub fn from_bytes(bytes: &[u8], naming_key: &[u8; 32]) -> Result<Self, Error> {
-        let vouched = vouched::read(Self::DOCUMENT, bytes)?;
-        vouched.check(Self::DOCUMENT, Self::CONTEXT, naming_key)?;
-        check_version(Self::DOCUMENT, vouched.text(), VERSION)?;
-        serde_json::from_slice(vouched.text()).map_err(|error| Error::json(Self::DOCUMENT, &error))
+        vouched::read_json(Self::DOCUMENT, bytes, VERSION, Self::CONTEXT, naming_key)
     }
 }
 
@@ -313,6 +312,7 @@ mod tests {
         let index = ChunkIndex {
             version: VERSION,
             snapshot: "20261123T114905Z-6f3a1c".parse().expect("an id"),
+            started_at: Timestamp::UNIX_EPOCH,
             ledger: LedgerWindow { before: 3, after: 4 },
             data_key: "age1x".to_owned(),
             chunks: vec![Chunk {

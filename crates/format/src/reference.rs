@@ -50,6 +50,15 @@ pub enum OnErase {
 }
 
 impl Reference {
+    /// Why rows stay that refer to erased ones, if they do.
+    #[must_use]
+    pub fn keeps(&self) -> Option<&str> {
+        match &self.on_erase {
+            OnErase::Keep { because } => Some(because),
+            OnErase::Drop | OnErase::Null => None,
+        }
+    }
+
     /// Whether this says about the same rows and columns what the other says, perhaps with another outcome.
     #[must_use]
     pub fn is_about_the_same(&self, other: &Self) -> bool {

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::ids::EventId;
-use crate::repository::check_version;
 use crate::vouched;
 
 const DOCUMENT: &str = "the report";
@@ -24,17 +23,19 @@ pub const VERSION: u32 = 1;
 #[serde(rename_all = "snake_case")]
 pub enum ReportKind {
     Prune,
+    Hold,
     Drill,
     Restore,
 }
 
 impl ReportKind {
-    pub const ALL: [Self; 3] = [Self::Prune, Self::Drill, Self::Restore];
+    pub const ALL: [Self; 4] = [Self::Prune, Self::Hold, Self::Drill, Self::Restore];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Prune => "prune",
+            Self::Hold => "hold",
             Self::Drill => "drill",
             Self::Restore => "restore",
         }
@@ -63,9 +64,7 @@ pub struct Report<T> {
 impl<T: Serialize> Report<T> {
     /// The stored bytes, vouched for with the naming key.
     pub fn to_bytes(&self, naming_key: &[u8; 32]) -> Result<Vec<u8>, Error> {
-        let mut json = serde_json::to_vec_pretty(self).map_err(|error| Error::json(DOCUMENT, &error))?;
-        json.push(b'\n');
-        Ok(vouched::write(&json, CONTEXT, naming_key))
+        vouched::write_json(DOCUMENT, self, CONTEXT, naming_key)
     }
 }
 
@@ -73,9 +72,7 @@ impl<T: DeserializeOwned> Report<T> {
     /// # Errors
     /// [`Error::Malformed`] if it was not written by somebody with this naming key.
     pub fn from_bytes(bytes: &[u8], naming_key: &[u8; 32]) -> Result<Self, Error> {
-        let text = vouched::checked(DOCUMENT, bytes, CONTEXT, naming_key)?;
-        check_version(DOCUMENT, text, VERSION)?;
-        serde_json::from_slice(text).map_err(|error| Error::json(DOCUMENT, &error))
+        vouched::read_json(DOCUMENT, bytes, VERSION, CONTEXT, naming_key)
     }
 }
 

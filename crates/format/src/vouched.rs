@@ -5,7 +5,11 @@
 //! whoever can put rows into the database can have almost any bytes hashed with it, and must not be able to vouch for a
 //! document so.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::Error;
+use crate::repository::check_version;
 
 /// 64 hexadecimal digits and a newline.
 const LINE: usize = 65;
@@ -22,6 +26,33 @@ pub(crate) fn write(text: &[u8], context: &str, naming_key: &[u8; 32]) -> Vec<u8
     bytes.push(b'\n');
     bytes.extend(text);
     bytes
+}
+
+/// A document for people and programs, as JSON.
+pub(crate) fn write_json(
+    document: &'static str,
+    value: &impl Serialize,
+    context: &str,
+    naming_key: &[u8; 32],
+) -> Result<Vec<u8>, Error> {
+    let mut json = serde_json::to_vec_pretty(value).map_err(|error| Error::json(document, &error))?;
+    json.push(b'\n');
+    Ok(write(&json, context, naming_key))
+}
+
+/// # Errors
+/// [`Error::Malformed`] if nobody with the naming key wrote it, [`Error::UnknownVersion`] before anything else of it is
+/// looked at.
+pub(crate) fn read_json<T: DeserializeOwned>(
+    document: &'static str,
+    bytes: &[u8],
+    version: u32,
+    context: &str,
+    naming_key: &[u8; 32],
+) -> Result<T, Error> {
+    let text = checked(document, bytes, context, naming_key)?;
+    check_version(document, text, version)?;
+    serde_json::from_slice(text).map_err(|error| Error::json(document, &error))
 }
 
 /// The rest of a document, once its first line has been checked.

@@ -19,9 +19,11 @@ pub async fn extensions(server: &Server) -> Result<Vec<Extension>, Error> {
     Ok(rows.iter().map(|row| Extension { name: row.get(0), version: row.get(1) }).collect())
 }
 
-/// Extensions that the server could create.
-pub async fn available_extensions(server: &Server) -> Result<Vec<String>, Error> {
-    names(server, "SELECT name::text FROM pg_available_extensions").await
+/// Extensions that the server could create, in the version that it would take.
+pub async fn available_extensions(server: &Server) -> Result<Vec<Extension>, Error> {
+    let sql = "SELECT name::text, coalesce(default_version, '') FROM pg_available_extensions";
+    let rows = server.client().query(sql, &[]).await.map_err(Error::server(STAGE, server.settings()))?;
+    Ok(rows.iter().map(|row| Extension { name: row.get(0), version: row.get(1) }).collect())
 }
 
 /// Roles that own something in the current database or stand in one of its grants or policies.

@@ -25,5 +25,6 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod objection;
 pub mod residency;
+pub mod retention;
 pub mod row_filter;
 pub mod store_fitness;

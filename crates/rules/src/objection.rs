@@ -68,6 +68,7 @@ pub enum Code {
     TargetTooOld,
     TargetInUse,
     MissingExtension,
+    ExtensionTooOld,
     MissingRole,
     MissingTablespace,
     MissingPrivilege,

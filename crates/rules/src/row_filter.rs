@@ -215,12 +215,14 @@ impl Row<'_> {
         reader: &KeyReader,
         key: &mut KeyBuffer,
     ) -> Result<bool, ValueError> {
-        if fields.iter().any(|field| self.fields.get(*field).copied().flatten().is_none()) {
+        let stored = |field: &usize| self.fields.get(*field).copied().flatten();
+        if fields.iter().any(|field| stored(field).is_none()) {
             return Ok(false);
         }
-        let values = fields.iter().filter_map(|field| self.fields.get(*field).copied().flatten());
+        let values = fields.iter().filter_map(stored);
         match self.format {
             CopyFormat::Binary => reader.binary(values, key)?,
+            CopyFormat::Text if !values.clone().any(copy_text::is_escaped) => reader.text(values, key)?,
             CopyFormat::Text => {
                 let values: Result<Vec<_>, _> = fields.iter().map(|field| self.value(*field)).collect();
                 self.read_values(&values?.into_iter().flatten().collect::<Vec<_>>(), reader, key)?;

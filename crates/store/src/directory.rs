@@ -19,7 +19,9 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
-use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
+use crate::object_store::{
+    Doomed, NotDeleted, ObjectInfo, ObjectReader, ObjectStore, Page, UploadInfo, VersionInfo,
+};
 use crate::{Address, BucketFacts, Error, ObjectName, Operation, pages};
 
 const TEMPORARY: &str = ".lethe-tmp";
@@ -300,6 +302,56 @@ impl ObjectStore for DirectoryStore {
 
     async fn delete_version(&self, name: &ObjectName, _version: &str) -> Result<(), Error> {
         Err(Error::NotFound { store: self.url(), name: name.clone() })
+    }
+
+    /// One after the other is as good here.
+    async fn delete_batch(&self, _doomed: &[Doomed]) -> Result<Option<Vec<NotDeleted>>, Error> {
+        Ok(None)
+    }
+
+    /// Temporary files, which a crash leaves, whatever object they were for.
+    async fn uploads_page(
+        &self,
+        _prefix: &str,
+        _cursor: Option<&str>,
+    ) -> Result<Option<Page<UploadInfo>>, Error> {
+        let look = move |store: &Self| {
+            let failed = |cause| Error::failed(&store.url, Operation::List, TEMPORARY, cause);
+            let mut infos = Vec::new();
+            let entries = match fs::read_dir(store.root.join(TEMPORARY)) {
+                Err(cause) if not_there(&cause) => return Ok(infos),
+                entries => entries.map_err(failed)?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(failed)?;
+                let Ok(id) = entry.file_name().into_string() else { continue };
+                match entry.metadata().and_then(|metadata| metadata.modified()) {
+                    Err(cause) if not_there(&cause) => {}
+                    begun => infos.push(UploadInfo {
+                        name: ObjectName::new(format!("{TEMPORARY}/{id}"))?,
+                        id,
+                        begun: begun.map_err(failed)?,
+                    }),
+                }
+            }
+            Ok(infos)
+        };
+        let infos = self.blocking(Operation::List, TEMPORARY, look).await?;
+        Ok(Some(Page { infos, next: None }))
+    }
+
+    async fn abort_upload(&self, upload: &UploadInfo) -> Result<(), Error> {
+        self.delete(&upload.name).await
+    }
+
+    /// The file system's, which is another machine's where the directory is: a new file is dated by it.
+    async fn date(&self) -> Result<SystemTime, Error> {
+        let look = move |store: &Self| {
+            let modified = Temporary::create(&store.root.join(TEMPORARY))
+                .and_then(|temporary| fs::metadata(&temporary.0)?.modified());
+            modified.map_err(|cause| Error::failed(&store.url, Operation::Look, TEMPORARY, cause))
+        };
+        self.blocking(Operation::Look, TEMPORARY, look).await
     }
 }
 

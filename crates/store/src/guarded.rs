@@ -7,7 +7,7 @@
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,7 +16,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::bucket_facts::{Address, BucketFacts};
-use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
+use crate::object_store::{
+    Doomed, NotDeleted, ObjectInfo, ObjectReader, ObjectStore, Page, UploadInfo, VersionInfo,
+};
 use crate::{Error, ObjectName, pages};
 
 /// Decides whether a store may be used.
@@ -161,5 +163,29 @@ impl ObjectStore for GuardedStore {
     async fn delete_version(&self, name: &ObjectName, version: &str) -> Result<(), Error> {
         self.check().await?;
         self.inner.delete_version(name, version).await
+    }
+
+    async fn delete_batch(&self, doomed: &[Doomed]) -> Result<Option<Vec<NotDeleted>>, Error> {
+        self.check().await?;
+        self.inner.delete_batch(doomed).await
+    }
+
+    async fn uploads_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<UploadInfo>>, Error> {
+        self.check().await?;
+        self.inner.uploads_page(prefix, cursor).await
+    }
+
+    async fn abort_upload(&self, upload: &UploadInfo) -> Result<(), Error> {
+        self.check().await?;
+        self.inner.abort_upload(upload).await
+    }
+
+    async fn date(&self) -> Result<SystemTime, Error> {
+        self.check().await?;
+        self.inner.date().await
     }
 }

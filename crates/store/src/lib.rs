@@ -30,8 +30,11 @@ pub use error::{Error, Operation};
 pub use guarded::{Guard, GuardedStore};
 pub use kms::{Context, KmsKey, KmsSettings};
 pub use object_name::ObjectName;
-pub use object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
+pub use object_store::{
+    BATCH, Doomed, NotDeleted, ObjectInfo, ObjectReader, ObjectStore, Page, UploadInfo, VersionInfo,
+};
 pub use open::{StoreUrl, open, open_with};
+pub use pages::uploads;
 pub use probe::probe;
 pub use resilient::{ResilientStore, RetryPolicy};
 pub use s3::{Checksums, S3Settings, S3Store, StoreEncryption};

@@ -80,6 +80,50 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
 
     /// Removes one version, or one delete marker, for good.
     async fn delete_version(&self, name: &ObjectName, version: &str) -> Result<(), Error>;
+
+    /// Removes at most [`BATCH`] objects or versions by one request, and gives those that the store did not remove; what
+    /// is not there is no error. None if the store does not know the call: then nothing was removed.
+    async fn delete_batch(&self, doomed: &[Doomed]) -> Result<Option<Vec<NotDeleted>>, Error>;
+
+    /// Some of the uploads below a prefix that were begun and neither finished nor aborted; they are stored, and in no
+    /// listing. None if the store does not know the call.
+    async fn uploads_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<UploadInfo>>, Error>;
+
+    /// Removes what there is of an unfinished upload; one that is not there is no error.
+    async fn abort_upload(&self, upload: &UploadInfo) -> Result<(), Error>;
+
+    /// The time by the store's own clock, which also dates its objects.
+    async fn date(&self) -> Result<SystemTime, Error>;
+}
+
+/// The most objects that one request removes (DeleteObjects of the Amazon S3 API Reference).
+pub const BATCH: usize = 1000;
+
+/// What is to be removed: an object, or one version of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Doomed {
+    pub name: ObjectName,
+    pub version: Option<String>,
+}
+
+/// What the store did not remove, and what it said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NotDeleted {
+    pub doomed: Doomed,
+    pub problem: String,
+}
+
+/// An upload in parts that nobody has finished.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UploadInfo {
+    pub name: ObjectName,
+    /// The store's own name for the upload.
+    pub id: String,
+    pub begun: SystemTime,
 }
 
 /// One version of an object, or the mark that it was deleted.

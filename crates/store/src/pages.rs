@@ -1,7 +1,7 @@
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use crate::{Error, ObjectInfo, ObjectStore, VersionInfo};
+use crate::{Error, ObjectInfo, ObjectStore, UploadInfo, VersionInfo};
 
 /// A whole listing from its pages; each is asked for when the one before has been read.
 pub(crate) fn all<S>(store: S, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, Error>>
@@ -40,4 +40,18 @@ pub(crate) async fn history(
         one.name.as_str().cmp(other.name.as_str()).then_with(|| other.modified.cmp(&one.modified))
     });
     Ok(Some(found))
+}
+
+/// All unfinished uploads below a prefix, from their pages; none if the store does not know the call.
+pub async fn uploads(store: &dyn ObjectStore, prefix: &str) -> Result<Option<Vec<UploadInfo>>, Error> {
+    let mut found = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let Some(page) = store.uploads_page(prefix, cursor.as_deref()).await? else { return Ok(None) };
+        found.extend(page.infos);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(Some(found));
+        }
+    }
 }

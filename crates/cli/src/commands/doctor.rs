@@ -6,6 +6,7 @@ use lethe_rules::residency::{Purpose, judge_target};
 use lethe_rules::store_fitness::Use;
 use serde_json::json;
 
+use super::schedule;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings::Settings;
@@ -34,6 +35,8 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
         }
         policy = policy.or(examined.recommended_policy);
     }
+    let overdue = schedule::overdue(settings, stores.data.as_ref()).await?;
+    findings.extend(overdue.clone());
     let unique = format!("doctor-{}", Timestamp::now().as_microsecond());
     lethe_store::probe(stores.ledger.as_ref(), &unique).await?;
     output.say("          of 20 racing writers one wins, twice; what is written is listed");
@@ -58,7 +61,10 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
     }
     output.summary("doctor", &json!({"profile": residency.profile.to_string(), "findings": findings}));
     match (forbidden, policy) {
-        (None, None) => Ok(()),
+        (None, None) => match overdue {
+            Some(problem) => Err(Failure::failed(problem).hint("look at the log of the last lethe snapshot")),
+            None => Ok(()),
+        },
         (None, Some(policy)) => {
             Err(Failure::failed("the store itself does not guard the ledger").hint(format!(
                 "add to the bucket's policy, with an exception for whoever may break the glass:\n{policy}"

@@ -89,6 +89,8 @@ fn settings_text(settings: &Settings, with_identity: bool) -> Result<String, Fai
          # [snapshot]\n# from = \"postgres://user@host/database\"\n\n\
          # A kind of person that can be erased, and the key that names one (the primary key, if none is named).\n\
          # [subject.user]\n# table = \"public.users\"\n# key = [\"id\"]\n\n\
+         # Whose row it is, where no foreign key says so; see docs/ERASURE.md.\n\
+         # [[reference]]\n# from = \"public.posts(author_id)\"\n# to = \"public.users(id)\"\n# on_erase = \"drop\"         # or null, or keep with because = \"…\"\n\n\
          # What becomes of people who are anonymised: \"null\", \"random\" or {{ constant = \"…\" }} for each column.\n\
          # [[anonymise]]\n# subject = \"user\"\n# set = {{ email = \"random\", name = {{ constant = \"Former user\" }} }}\n\n\
          # [inactive]\n# subject = \"user\"\n# column = \"last_seen_at\"\n# after = \"2 years\"\n\n\

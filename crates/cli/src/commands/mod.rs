@@ -2,10 +2,12 @@
 
 mod doctor;
 mod drill;
+mod hold;
 mod init;
 mod keys;
 mod prune;
 mod restore;
+mod schedule;
 mod snapshot;
 mod snapshots;
 mod tombstone;
@@ -32,6 +34,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&settings, args, output).await,
         Command::Keys(command) => keys::run(&settings, command, output).await,
         Command::Doctor => doctor::run(&settings, output).await,
+        Command::Hold(command) => hold::run(&settings, command, output).await,
         Command::Prune(args) => prune::run(&settings, args, output).await,
     }
 }

@@ -1,22 +1,100 @@
 //! `lethe prune`.
 
 use jiff::Timestamp;
-use lethe_engine::prune;
+use lethe_engine::prune::{self, PruneOptions, PrunePlan, Receipt};
+use lethe_rules::retention::Fate;
 
 use crate::args::Prune;
 use crate::failure::Failure;
-use crate::output::{Output, count};
+use crate::output::{Output, age, bytes, count};
 use crate::settings::Settings;
 
 pub(crate) async fn run(settings: &Settings, args: Prune, output: &Output) -> Result<(), Failure> {
     let repository = settings.open_repository().await?;
-    let plan = prune::plan(&repository).await?;
+    let options =
+        PruneOptions { retention: settings.retention()?, discard: args.discard.into_iter().collect() };
+    let plan = prune::plan(&repository, &options, Timestamp::now()).await?;
+    show(&plan, output);
+    let summary = plan.summary();
+    if args.confirm {
+        let last_seen = settings.last_seen(&repository);
+        let done = prune::carry_out(&repository, &plan, &options, &last_seen, Timestamp::now()).await;
+        let (id, receipt) = done.map_err(|error| {
+            let summary = serde_json::json!({"plan": summary, "carried_out": true});
+            Failure::from(error).with_summary("prune", &summary)
+        })?;
+        show_receipt(&receipt, output);
+        output.say(format!("receipt: reports/prune/{id}.json"));
+        output.summary(
+            "prune",
+            &serde_json::json!({"plan": summary, "carried_out": true, "receipt": receipt, "report": id}),
+        );
+        return Ok(());
+    }
+    if !plan.is_empty() {
+        output.say("nothing was removed: --confirm carries it out");
+    }
+    if !plan.stored.remains.is_empty() {
+        let error = lethe_engine::Error::Ceiling { remains: plan.stored.remains.clone() };
+        let summary = serde_json::json!({"plan": summary, "carried_out": false});
+        return Err(Failure::from(error).with_summary("prune", &summary));
+    }
+    output.summary("prune", &serde_json::json!({"plan": summary, "carried_out": false}));
+    Ok(())
+}
+
+fn show(plan: &PrunePlan, output: &Output) {
+    let stored = &plan.stored;
+    for verdict in &stored.snapshots {
+        let id = &verdict.snapshot;
+        let old = age(stored.at, verdict.taken_at);
+        let line = match &verdict.fate {
+            Fate::Expired => format!("goes   {id}: it is {old} old"),
+            Fate::Abandoned => {
+                format!("goes   {id}: what is left of one that was not finished, or removed in part")
+            }
+            Fate::Held { until } => format!("stays  {id}: it is {old} old, and held until {until}"),
+            Fate::Leased { until } => {
+                format!("stays  {id}: it is {old} old, and a restore reads it (lease until {until})")
+            }
+            Fate::Last => format!("stays  {id}: it is {old} old, and the last that can be restored"),
+            Fate::Kept | Fate::Unfinished => continue,
+        };
+        output.say(line);
+    }
+    let removals = &stored.removals;
+    let snapshots = stored.snapshots.iter().filter(|verdict| verdict.fate == Fate::Expired).count();
+    output.say(format!(
+        "{} snapshots go and {} stay; {} chunks that none of those names go",
+        count(snapshots as u64),
+        count(stored.staying().filter(|verdict| verdict.fate != Fate::Unfinished).count() as u64),
+        count(removals.chunks.len() as u64),
+    ));
+    output.say(format!(
+        "  {} objects and versions, {} unfinished uploads, {}",
+        count(removals.objects() as u64),
+        count(removals.uploads.len() as u64),
+        bytes(removals.bytes())
+    ));
+    if stored.unclear_chunks > 0 {
+        output.say(format!(
+            "  note: {} more chunks stay, since a snapshot's index cannot be read and they may be its",
+            count(stored.unclear_chunks as u64)
+        ));
+    }
+    show_ledger(plan, output);
+    for remains in &stored.remains {
+        output.say(format!("BEYOND 35 DAYS: {}: {}", remains.what, remains.why));
+    }
+}
+
+fn show_ledger(plan: &PrunePlan, output: &Output) {
     let list = |seqs: &[u64]| seqs.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let expiry = &plan.ledger;
-    if expiry.expire.is_empty() && expiry.remove.is_empty() {
+    let going: Vec<u64> = expiry.expire.iter().chain(&expiry.remove).copied().collect();
+    if going.is_empty() {
         output.say(format!("no ledger entry can go; {} are still needed", count(expiry.kept)));
     } else {
-        let going: Vec<u64> = expiry.expire.iter().chain(&expiry.remove).copied().collect();
         output.say(format!("ledger entries that no stored snapshot needs any more: {}", list(&going)));
         output.say(format!("  {} entries are still needed", count(expiry.kept)));
     }
@@ -26,12 +104,19 @@ pub(crate) async fn run(settings: &Settings, args: Prune, output: &Output) -> Re
             list(&expiry.unknown)
         ));
     }
-    if args.confirm {
-        prune::carry_out(&repository, &plan, &settings.last_seen(&repository), Timestamp::now()).await?;
-        output.say("done: their bodies are removed, and the chain still verifies");
-    } else if !expiry.expire.is_empty() || !expiry.remove.is_empty() {
-        output.say("nothing was removed: --confirm carries it out");
+}
+
+fn show_receipt(receipt: &Receipt, output: &Output) {
+    output.say(format!(
+        "done: {} objects and versions removed ({}), {} ledger bodies; listed again, and none of them is there",
+        count(receipt.removed_objects as u64),
+        bytes(receipt.removed_bytes),
+        count(receipt.removed_ledger_bodies as u64)
+    ));
+    if !receipt.tells_history {
+        output.say("  the store keeps no versions, or has no call that lists them");
     }
-    output.summary("prune", &serde_json::json!({"plan": plan, "carried_out": args.confirm}));
-    Ok(())
+    for id in &receipt.spared_snapshots {
+        output.say(format!("  {id} stayed: somebody came to need it meanwhile"));
+    }
 }

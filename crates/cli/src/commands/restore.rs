@@ -95,6 +95,11 @@ fn show_plan(plan: &Plan, output: &Output) {
     if !filtered.is_empty() {
         output.say(format!("  rows of erased people may be in: {}", filtered.join(", ")));
     }
+    for (reference, because) in
+        plan.kept.iter().filter_map(|kept| kept.keeps().map(|because| (kept, because)))
+    {
+        output.say(format!("  {reference}: rows of erased people stay, because {because}"));
+    }
     for incident in &plan.incidents {
         output.say(format!("  INCIDENT in the ledger: {incident}"));
     }
@@ -120,6 +125,11 @@ fn show_plan(plan: &Plan, output: &Output) {
         output.say(format!(
             "  note: {} large objects come back whole: nothing says whose they are",
             count(plan.large_objects as u64)
+        ));
+    }
+    if let Some(at) = plan.goes_at {
+        output.say(format!(
+            "  WARNING: this snapshot goes at {at}, before the restore is likely to be done: take a newer one, or keep this one with lethe hold add"
         ));
     }
     for table in &plan.tables {

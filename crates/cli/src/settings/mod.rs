@@ -5,6 +5,7 @@ mod drill;
 mod identity;
 mod reference;
 mod residency;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use drill::DrillSection;
 use identity::SealedIdentity;
 use reference::ReferenceSection;
 use residency::{ResidencySection, TargetSection};
+use retention::{RetentionSection, ScheduleSection};
 
 const DEFAULT_FILE: &str = "lethe.toml";
 
@@ -63,6 +65,10 @@ struct File {
     residency: ResidencySection,
     #[serde(default)]
     target: Vec<TargetSection>,
+    #[serde(default)]
+    retention: RetentionSection,
+    #[serde(default)]
+    schedule: ScheduleSection,
     #[serde(default)]
     drill: DrillSection,
 }

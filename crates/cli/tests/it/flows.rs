@@ -67,3 +67,61 @@ fn a_host_that_only_takes_snapshots_cannot_read_them() {
     shell.restore("restored").expect_code(1).says("needs an identity").says("hint:");
     shell.run(&["snapshots"]).expect_code(1);
 }
+
+/// As `docs/ERASURE.md` has it.
+#[test]
+fn references_of_the_settings_are_followed_and_said() {
+    let shell = Shell::new();
+    shell.server.sql(
+        "source",
+        "CREATE TABLE users (id bigint PRIMARY KEY, email text UNIQUE);
+         CREATE TABLE comments (owner_type text, owner_id bigint); CREATE TABLE newsletters (email text); CREATE TABLE invoices (user_id bigint);
+         INSERT INTO users SELECT i, i || '@example.org' FROM generate_series(1, 3) i;
+         INSERT INTO comments VALUES ('User', 2), ('Post', 2), ('User', 3);
+         INSERT INTO newsletters SELECT email FROM users; INSERT INTO invoices SELECT id FROM users",
+    );
+    let settings = shell.folder.path().join("lethe.toml");
+    let plain = std::fs::read_to_string(&settings).expect("read");
+    let rule = |from: &str, to: &str, more: &str| {
+        format!("\n[[reference]]\nfrom = \"public.{from}\"\nto = \"public.{to}\"\n{more}\n")
+    };
+    let rules = [
+        rule(
+            "comments(owner_id)",
+            "users(id)",
+            "on_erase = \"drop\"\nwhen = { column = \"owner_type\", equals = \"User\" }",
+        ),
+        rule("newsletters(email)", "users(email)", "on_erase = \"null\""),
+        rule("invoices(user_id)", "users(id)", "on_erase = \"keep\"\nbecause = \"the law asks for it\""),
+    ];
+    std::fs::write(&settings, format!("{plain}{}", rules.concat())).expect("write");
+    shell.snapshot().expect_code(0);
+    shell.run(&["tombstone", "add", "--subject", "public.users", "--id", "2"]).expect_code(0);
+    shell.server.create_database("restored");
+    let restored = shell.restore("restored");
+    restored.expect_code(0);
+    assert!(
+        restored.out.contains(
+            "public.invoices(user_id) → public.users(id): rows of erased people stay, because the law asks for it"
+        ),
+        "{}",
+        restored.out
+    );
+    let rows = "SELECT (SELECT string_agg(owner_type || owner_id, ' ') FROM comments), (SELECT count(*) FROM newsletters WHERE email IS NULL), (SELECT count(*) FROM invoices)";
+    assert_eq!(shell.server.sql("restored", rows), "Post2 User3|1|3");
+
+    for (wrong, said) in [
+        (rule("comments(owner_id)", "users(id)", "on_erase = \"keep\""), "keep needs a reason"),
+        (
+            rule("comments(owner_id)", "users(id, email)", "on_erase = \"drop\""),
+            "1 columns cannot refer to 2",
+        ),
+        (rule("comments", "users(id)", "on_erase = \"drop\""), "names no schema or no columns"),
+        (rules[1].repeat(2), "is there twice"),
+    ] {
+        std::fs::write(&settings, format!("{plain}{wrong}")).expect("write");
+        let refused = shell.restore("restored");
+        refused.expect_code(2);
+        assert!(refused.err.contains(said), "{}", refused.err);
+    }
+}

@@ -9,7 +9,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn every_command_teaches() {
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 18] = [
         &[],
         &["init"],
         &["snapshot"],
@@ -25,6 +25,9 @@ fn every_command_teaches() {
         &["tombstone", "capture", "status"],
         &["restore"],
         &["prune"],
+        &["hold", "add"],
+        &["hold", "list"],
+        &["hold", "remove"],
     ];
     for command in commands {
         let text = help(command);

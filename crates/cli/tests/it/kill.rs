@@ -1,3 +1,4 @@
+use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -88,7 +89,7 @@ fn a_server_that_is_killed_loses_nothing_that_was_recorded() {
     let mut verified = false;
     for pause in [150, 300, 500] {
         let into = shell.server.url("restored");
-        let mut process = shell.spawn(&["restore", "--into", &into, "--jobs", "2"]);
+        let mut process = shell.spawn(&["restore", "--into", &into, "--jobs", "2", "--patience", "1 second"]);
         std::thread::sleep(Duration::from_millis(pause));
         shell.server.stop(Shutdown::Kill);
         verified |= process.wait().expect("wait").success();
@@ -162,6 +163,46 @@ fn a_restore_that_is_told_to_end_ends_at_once_and_says_how_to_go_on() {
         let said = String::from_utf8_lossy(&ended.stderr);
         assert!(said.contains("interrupted") && said.contains("running it again"), "{said}");
     }
+    shell.restore("restored").expect_code(0);
+    assert_same_rows((&shell.server, "expected"), (&shell.server, "restored"));
+}
+
+#[test]
+fn a_second_signal_ends_a_restore_that_cannot_even_say_that_it_ends() {
+    let shell = company();
+    shell.server.create_database("restored");
+    let into = shell.server.url("restored");
+    // A pipe that is full (`pipe(7)`: 64 KiB) and that nobody reads: the first signal's message waits for ever, and so would
+    // a warning before it.
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(&[b'.'; 64 << 10]).expect("fill it");
+    let mut command = shell.command(&["restore", "--into", &into, "--jobs", "2", "--quiet"]);
+    let mut process = command.stdout(Stdio::null()).stderr(writer).spawn().expect("start lethe");
+    let begun = "SELECT to_regclass('lethe.restore') IS NOT NULL";
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while shell.server.sql("restored", begun) != "t" {
+        if Instant::now() > deadline {
+            process.kill().expect("kill");
+            panic!("it does not begin");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut signals = 0;
+    let status = loop {
+        send(&process, "-INT");
+        signals += 1;
+        std::thread::sleep(Duration::from_millis(100));
+        if let Some(status) = process.try_wait().expect("look at lethe") {
+            break status;
+        }
+        if signals == 50 {
+            process.kill().expect("kill");
+            panic!("it does not end");
+        }
+    };
+    assert_eq!(status.code(), Some(9));
+    assert!(signals > 1, "the first signal was enough: the pipe was not full");
+    drop(reader);
     shell.restore("restored").expect_code(0);
     assert_same_rows((&shell.server, "expected"), (&shell.server, "restored"));
 }

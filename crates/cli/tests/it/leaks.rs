@@ -21,7 +21,7 @@ const LOUD: [&str; 9] = [
 ];
 
 /// What makes a row a bad one, in every database but the source, and what of a server's error is said.
-const BAD: [(&str, &str, &str); 8] = [
+const BAD: [(&str, &str, &str); 9] = [
     ("check", "ALTER TABLE person ADD CONSTRAINT fine CHECK (NOT bad(secret))", "23514"),
     (
         "domain",
@@ -49,6 +49,11 @@ const BAD: [(&str, &str, &str); 8] = [
         "CREATE UNIQUE INDEX ON person ((CASE WHEN bad(secret) THEN left(secret, 10) ELSE secret END))",
         "23505",
     ),
+    (
+        "encoding",
+        "ALTER TABLE person ADD made text GENERATED ALWAYS AS (CASE WHEN bad(secret) THEN garble(secret) END) STORED",
+        "22021",
+    ),
     ("raised", "ALTER TABLE person ADD CHECK (complain(secret))", "P0001"),
 ];
 
@@ -58,6 +63,8 @@ const PERSON: &str = "
         $$ BEGIN RETURN secret LIKE '%-bad-%' AND current_database() <> 'source'; END $$;
     CREATE FUNCTION complain(secret text) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS
         $$ BEGIN IF public.bad(secret) THEN RAISE EXCEPTION 'what is %', secret; END IF; RETURN true; END $$;
+    CREATE FUNCTION garble(secret text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS
+        $$ BEGIN RETURN convert_from(convert_to(secret, 'UTF8') || '\\xff'::bytea, 'UTF8'); END $$;
     ALTER FUNCTION bad(text) SET search_path = pg_catalog;
     CREATE TABLE person (id int PRIMARY KEY, secret text);
     INSERT INTO person SELECT i, 'fine ' || i FROM generate_series(1, 50) i;
@@ -78,8 +85,8 @@ impl Restores {
         let mut command = self.shell.command(&["restore", "--into", &into, "--no-owner", "--no-acl"]);
         let mut ended = Shell::ended(command.env("RUST_LOG", "trace"));
         if ended.code != 0 {
-            let again =
-                self.shell.run(&["restore", "--into", &into, "--no-owner", "--no-acl", "--output", "json"]);
+            let restore = ["restore", "--into", &into, "--no-owner", "--no-acl"];
+            let again = self.shell.run(&[&restore[..], &["--output", "json", "--quiet"]].concat());
             ended.out += &again.out;
             ended.err += &again.err;
         }
@@ -157,4 +164,35 @@ fn rows_that_are_refused_are_in_no_output_and_no_log() {
         loud >= 5,
         "the server's log quotes rows in {loud} cases only: it is not loud enough to prove anything"
     );
+}
+
+#[test]
+fn a_restore_needs_no_disk_of_its_own() {
+    let shell = Shell::new();
+    shell.server.sql(
+        "source",
+        "CREATE TABLE person (id int PRIMARY KEY, note text);
+         INSERT INTO person SELECT i, repeat(md5(i::text), 10) FROM generate_series(1, 40000) i;",
+    );
+    shell.snapshot().expect_code(0);
+    shell.run(&["tombstone", "add", "--subject", "public.person", "--id", "7"]).expect_code(0);
+    // No file may grow beyond this many kilobytes (`setrlimit(2)`: the signal that comes then ends the process).
+    let limited = |kilobytes: u32, database: &str| {
+        shell.server.create_database(database);
+        let lethe = shell.command(&["restore", "--into", &shell.server.url(database)]);
+        let mut command = std::process::Command::new("bash");
+        command.args(["-c", &format!("ulimit -f {kilobytes} && exec \"$@\""), "bash"]);
+        command.arg(lethe.get_program()).args(lethe.get_args()).current_dir(shell.folder.path());
+        for (name, value) in lethe.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Shell::ended(&mut command)
+    };
+    limited(8, "restored").expect_code(0);
+    assert_eq!(shell.server.sql("restored", "SELECT count(*) FROM person"), "39999");
+    // The control: the cut-over's entry in this store of files is too much for no byte at all.
+    assert_ne!(limited(0, "control").code, 0, "the limit limits nothing");
 }

@@ -25,6 +25,8 @@ mod random_kills;
 mod refusals;
 /// Stores and servers that are where data may not be.
 mod residency;
+/// What goes after 34 days, what keeps it, and the alarm when nobody decides.
+mod retention;
 /// Keys and passwords.
 mod secrets;
 /// A folder with settings, a store and a server.

@@ -1,8 +1,8 @@
 //! SIGKILL at random instants, over and over, and each time the same command again: every restore that comes to its end is
 //! equal to what the server itself would have left.
 //!
-//! `LETHE_KILLS=200 LETHE_KILL_USERS=400000` does it with a database as large as the benchmark's; `LETHE_SEED=n` gives other
-//! instants.
+//! CONTRIBUTING.md has the command that does it 200 times with a database as large as the benchmark's; `LETHE_SEED=n` gives
+//! other instants.
 #![allow(clippy::print_stdout, reason = "how much was tried belongs to the result")]
 
 use std::time::Instant;

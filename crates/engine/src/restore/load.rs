@@ -16,7 +16,7 @@ use lethe_format::manifest::{Chunk, CopyFormat, Manifest, TableData};
 use lethe_postgres::{CopyIn, Server};
 use lethe_rules::row_filter::Counts;
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::builds::Builds;
 use super::filter::ChunkFilter;
@@ -320,7 +320,9 @@ struct Filtered {
 
 /// A task that was begun: a chunk is fetched and filtered while the one before it is sent.
 enum Begun<'a> {
-    Chunk(JoinHandle<Result<Filtered, Error>>),
+    /// The only task of the set, which ends it when it is dropped: otherwise a worker that fails would leave it behind, with
+    /// its memory and its download.
+    Chunk(JoinSet<Result<Filtered, Error>>),
     /// With the number of idle connections.
     Build(Build<'a>, usize),
 }
@@ -332,8 +334,10 @@ impl<'a> Worker<'a> {
         let mut next = self.begin().await;
         while let Some(begun) = next {
             match begun {
-                Begun::Chunk(filtered) => {
-                    let filtered = filtered.await.map_err(|cause| Error::Worker(cause.to_string()))??;
+                Begun::Chunk(mut filtered) => {
+                    let ended =
+                        filtered.join_next().await.ok_or_else(|| Error::Worker("no task".to_owned()))?;
+                    let filtered = ended.map_err(|cause| Error::Worker(cause.to_string()))??;
                     next = self.begin_chunk(filtered.work.table.oid).await;
                     send(server, &filtered).await?;
                     self.progress.advance(filtered.work.chunk.plain_len);
@@ -376,11 +380,13 @@ impl<'a> Worker<'a> {
     /// Waits for memory on its own: the chunk that is being sent gives its share back only afterwards.
     fn start(&self, work: Work) -> Begun<'a> {
         let (filter, memory) = (self.filter.clone(), self.memory.clone());
-        Begun::Chunk(tokio::spawn(async move {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
             let memory = memory.reserve(&work.chunk).await?;
             let (rows, loaded) = filter.apply(work.table.oid, &work.chunk, work.seed).await?;
             Ok(Filtered { work, rows, loaded, _memory: memory })
-        }))
+        });
+        Begun::Chunk(tasks)
     }
 }
 

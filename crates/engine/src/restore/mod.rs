@@ -50,14 +50,14 @@ use serde::Serialize;
 
 use crate::ledger::{Freshness, LastSeen, VerifiedLedger};
 use crate::progress::Progress;
-use crate::{Error, Repository, ledger};
+use crate::{Error, Repository, leases, ledger};
 use cut_over::CutOver;
 pub(crate) use fetch::{chunk as fetch_chunk, schema};
 pub(crate) use load::Memory;
 use outage::Outage;
 pub(crate) use plan::rows;
 pub use plan::{Plan, PlannedTable};
-pub use select::{SnapshotInfo, Wanted, list, newest_catalog};
+pub use select::{SnapshotInfo, Wanted, list, newest_at, newest_catalog};
 pub(crate) use select::{choose, ids as snapshot_ids, load_manifest};
 pub(crate) use target::{begun, query};
 
@@ -233,11 +233,21 @@ impl Prepared {
         &self.plan
     }
 
-    /// Steps 4 to 7.
+    /// Steps 4 to 7, while a lease keeps the snapshot.
     ///
     /// # Errors
     /// The target stays closed unless the cut-over was reached; running the same restore again continues it.
-    pub async fn run(mut self, progress: &Progress) -> Result<RestoreReport, Error> {
+    pub async fn run(self, progress: &Progress) -> Result<RestoreReport, Error> {
+        let (repository, snapshot) = (self.repository.clone(), self.manifest.snapshot.clone());
+        leases::during(&repository, &snapshot, async {
+            // A pruner that did not see the lease has taken the manifest first.
+            select::choose(&repository, &Wanted::Id(snapshot.clone())).await?;
+            self.run_leased(progress).await
+        })
+        .await
+    }
+
+    async fn run_leased(mut self, progress: &Progress) -> Result<RestoreReport, Error> {
         let planned = self.started.elapsed().as_secs_f64();
         let mut seconds = Seconds { plan: planned, load: planned, ready: 0.0, verified: 0.0 };
         let mut outage = Outage::new(self.options.patience);

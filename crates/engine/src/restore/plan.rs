@@ -1,11 +1,14 @@
 //! The plan: the closure over this snapshot's rows, and what it does to each table.
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use jiff::{SignedDuration, Timestamp};
 use lethe_format::ids::{Oid, SnapshotId};
 use lethe_format::ledger::{Head, Keys, SubjectRef};
 use lethe_format::manifest::{Chunk, CopyFormat, Manifest};
+use lethe_format::reference::Reference;
 use lethe_postgres::capture::former_keys_table;
 use lethe_rules::closure::{Closure, Tombstones, subject_key};
+use lethe_rules::retention::Retention;
 use lethe_rules::row_filter::Filters;
 use serde::Serialize;
 use std::sync::Arc;
@@ -30,8 +33,13 @@ pub struct Plan {
     pub inactive: u64,
     /// In the order in which they are loaded: the largest first.
     pub tables: Vec<PlannedTable>,
+    /// References by which rows of erased people stay, with the reasons.
+    pub kept: Vec<Reference>,
     /// What somebody has done to the ledger; restoring goes on by what was written first.
     pub incidents: Vec<String>,
+    /// Set if the snapshot goes before the restore is likely to be done: from then on no lease keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goes_at: Option<Timestamp>,
     /// Large objects belong to nobody that a foreign key could name: they come back whole.
     pub large_objects: usize,
     #[serde(skip)]
@@ -110,11 +118,26 @@ pub(super) async fn make(
         anonymised: count(&standing.anonymised),
         inactive: newly_inactive.as_ref().map_or(0, |(_, keys)| keys.len()),
         tables,
+        kept: options.references.iter().filter(|rule| rule.keeps().is_some()).cloned().collect(),
         incidents: ledger.incidents().to_vec(),
+        goes_at: goes_too_soon(manifest, Timestamp::now()),
         large_objects: manifest.large_objects.objects.len(),
         filters: Arc::new(filters),
         newly_inactive,
     })
+}
+
+/// Slower than any restore that was measured, and an hour for what does not depend on the rows.
+const LIKELY_BYTES_PER_SECOND: u64 = 10 << 20;
+const LIKELY_REST: SignedDuration = SignedDuration::from_hours(1);
+
+/// When the snapshot goes, if that is before a restore that begins now is likely to be done.
+fn goes_too_soon(manifest: &Manifest, now: Timestamp) -> Option<Timestamp> {
+    let bytes: u64 = manifest.all_chunks().map(|chunk| chunk.plain_len).sum();
+    let seconds = i64::try_from(bytes / LIKELY_BYTES_PER_SECOND).unwrap_or(i64::MAX);
+    let likely = SignedDuration::from_secs(seconds).checked_add(LIKELY_REST).unwrap_or(SignedDuration::MAX);
+    let goes_at = manifest.started_at.checked_add(Retention::CEILING).unwrap_or(Timestamp::MAX);
+    (now.checked_add(likely).unwrap_or(Timestamp::MAX) > goes_at).then_some(goes_at)
 }
 
 /// The capture keeps former keys of living people, under the key that each has now: they go with the person.

@@ -202,16 +202,35 @@ async fn extensions(
     manifest: &Manifest,
     objections: &mut Vec<Objection>,
 ) -> Result<(), Error> {
-    let available: BTreeSet<String> = facts::available_extensions(server).await?.into_iter().collect();
-    for extension in manifest.extensions.iter().filter(|extension| !available.contains(&extension.name)) {
-        let object = format!("extension {}", extension.name);
-        let problem =
-            format!("the server does not have it (the snapshot uses version {})", extension.version);
+    let available = facts::available_extensions(server).await?;
+    for wanted in &manifest.extensions {
+        let object = format!("extension {}", wanted.name);
+        let version = &wanted.version;
+        let (code, problem) = match available.iter().find(|available| available.name == wanted.name) {
+            None => {
+                let problem = format!("the server does not have it (the snapshot uses version {version})");
+                (Code::MissingExtension, problem)
+            }
+            Some(found) if is_older(&found.version, version) => {
+                let problem =
+                    format!("the server has version {}, the snapshot uses {version}", found.version);
+                (Code::ExtensionTooOld, problem)
+            }
+            Some(_) => continue,
+        };
         objections.push(
-            Objection::new(Code::MissingExtension, object, problem).hint("install its package on the server"),
+            Objection::new(code, object, problem).hint("install its package on the server, as new as that"),
         );
     }
     Ok(())
+}
+
+/// Versions of extensions are names without an order ("Packaging Related Objects into an Extension"); those that are
+/// numbers with dots have one by custom. A newer version is taken, as `pg_upgrade` and `pg_restore` take it.
+fn is_older(found: &str, wanted: &str) -> bool {
+    let numbers =
+        |version: &str| version.split('.').map(|part| part.parse::<u32>().ok()).collect::<Option<Vec<_>>>();
+    numbers(found).zip(numbers(wanted)).is_some_and(|(found, wanted)| found < wanted)
 }
 
 async fn roles(
@@ -307,4 +326,16 @@ async fn chunks_are_there(
     }
     objections.extend(wrong);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        assert!(is_older("1.8", "1.10") && is_older("3.4", "3.4.1") && is_older("1", "2.0"));
+        assert!(!is_older("1.10", "1.8") && !is_older("1.8", "1.8"));
+        assert!(!is_older("unpackaged", "1.0") && !is_older("1.0", "2.0-beta"));
+    }
 }

@@ -6,9 +6,11 @@ use lethe_format::catalog::Catalog;
 use lethe_format::ids::SnapshotId;
 use lethe_format::layout;
 use lethe_format::manifest::{Manifest, Sequence};
+use lethe_rules::retention::Retention;
+use lethe_store::ObjectStore;
 use serde::Serialize;
 
-use crate::{Error, Repository, objects};
+use crate::{Error, Repository, clock, objects};
 
 /// A snapshot as a person names it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,6 +101,7 @@ pub async fn newest_catalog(repository: &Repository) -> Result<Option<Catalog>, 
 pub struct SnapshotInfo {
     pub snapshot: SnapshotId,
     pub started_at: Timestamp,
+    /// When it goes by the default retention, unless somebody needs it.
     pub expires_at: Timestamp,
     pub database: String,
     pub rows: u64,
@@ -109,11 +112,21 @@ pub struct SnapshotInfo {
     pub ledger_seq: u64,
 }
 
-/// Backups are kept for 35 days.
-const KEPT: std::time::Duration = std::time::Duration::from_secs(35 * 24 * 3600);
+/// When the newest snapshot was finished, by the store's date; needs no key.
+pub async fn newest_at(store: &dyn ObjectStore) -> Result<Option<Timestamp>, Error> {
+    let mut newest = None;
+    let mut stored = store.list(layout::SNAPSHOTS).await?;
+    while let Some(info) = stored.try_next().await? {
+        if layout::snapshot_of_manifest(info.name.as_str()).is_some() {
+            newest = newest.max(Some(clock::time(info.modified)));
+        }
+    }
+    Ok(newest)
+}
 
 /// All snapshots, oldest first. Reads every manifest.
 pub async fn list(repository: &Repository) -> Result<Vec<SnapshotInfo>, Error> {
+    let keep = Retention::default().keep;
     let mut before = std::collections::HashSet::new();
     let mut infos = Vec::new();
     for id in ids(repository).await? {
@@ -122,7 +135,7 @@ pub async fn list(repository: &Repository) -> Result<Vec<SnapshotInfo>, Error> {
             manifest.all_chunks().map(|chunk| ((chunk.name, chunk.upload), chunk.stored.len)).collect();
         infos.push(SnapshotInfo {
             started_at: manifest.started_at,
-            expires_at: manifest.started_at.checked_add(KEPT).unwrap_or(Timestamp::MAX),
+            expires_at: manifest.started_at.checked_add(keep).unwrap_or(Timestamp::MAX),
             database: manifest.source.database.clone(),
             rows: manifest.tables.iter().map(|data| data.rows()).sum(),
             stored_bytes: chunks.values().sum(),

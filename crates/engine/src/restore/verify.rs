@@ -81,6 +81,7 @@ async fn validate_one(server: &Server, key: &Unvalidated) -> Result<(), Error> {
         Some("23503") => Error::Verification {
             object: format!("foreign key {} of {table}", key.constraint),
             problem: "rows refer to rows that are not there".to_owned(),
+            hint: "they did so in the source already: mend them here and run the same command again; or make the key NOT VALID in the source and take another snapshot",
         },
         _ => error.into(),
     })
@@ -117,7 +118,8 @@ async fn look_for_erased(prepared: &Prepared, server: &Server, oid: u32) -> Resu
             let (_, found) = prepared.plan.filters.apply(oid, &rows, count, &[0; 32]).map_err(filter)?;
             if found.dropped > 0 {
                 let problem = format!("{} rows of erased people are in the restored database", found.dropped);
-                return Err(Error::Verification { object: table.name.to_string(), problem });
+                let hint = "keep applications away from this database, drop it and restore again";
+                return Err(Error::Verification { object: table.name.to_string(), problem, hint });
             }
             (rows, count) = (Vec::new(), 0);
         }

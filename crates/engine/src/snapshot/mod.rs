@@ -28,6 +28,8 @@ use lethe_postgres::{ConnectionSettings, ExportedSnapshot, Server, ServerInfo, c
 use lethe_rules::closure::known_references;
 use serde::Serialize;
 
+pub use upload::Uploads;
+
 use crate::progress::Progress;
 use crate::restore::begun;
 use crate::{Error, Repository, ledger};
@@ -67,8 +69,19 @@ pub async fn take(
     options: &SnapshotOptions,
     progress: &Progress,
 ) -> Result<SnapshotStats, Error> {
-    let clock = std::time::Instant::now();
-    let started_at = Timestamp::now();
+    take_at(repository, source, options, progress, Timestamp::now()).await
+}
+
+/// The same at a time that the caller has from a clock of its own.
+pub async fn take_at(
+    repository: &Repository,
+    source: &ConnectionSettings,
+    options: &SnapshotOptions,
+    progress: &Progress,
+    started_at: Timestamp,
+) -> Result<SnapshotStats, Error> {
+    let stopwatch = std::time::Instant::now();
+    let uploads = Arc::new(Uploads::begin(repository, options.level, started_at).await?);
     let id = SnapshotId::new(started_at, rand::random());
     progress.stage("prepare", 0);
     let ledger_head = ledger::head(repository).await?;
@@ -95,7 +108,6 @@ pub async fn take(
     }
     let archive = pg_dump.schema(source, view.id()).await?;
 
-    let uploads = Arc::new(upload::Uploads::open(repository, options.level).await?);
     let mut tables = Vec::new();
     for table in with_rows() {
         tables.push(extract::TableWork::new(view.leader(), &catalog, table).await?);
@@ -110,13 +122,13 @@ pub async fn take(
     let large_objects = large_objects::copy(view.leader(), &uploads).await?;
 
     progress.stage("commit", 0);
-    let schema = commit::write_schema(repository, &id, archive).await?;
+    let schema = uploads.write_schema(&id, archive).await?;
     let manifest = Manifest {
         version: VERSION,
         repository: repository.id().to_owned(),
         snapshot: id.clone(),
         started_at,
-        finished_at: Timestamp::now(),
+        finished_at: started_at.checked_add(stopwatch.elapsed()).unwrap_or(started_at),
         source: Source {
             server_version: info.version,
             database: info.database,
@@ -140,7 +152,7 @@ pub async fn take(
         tablespaces: facts::tablespaces_in_use(view.leader()).await?,
         catalog,
     };
-    commit::write_manifest(repository, &manifest).await?;
+    uploads.commit(&manifest).await?;
     let upload::Totals { new_bytes, reused } = uploads.totals();
     Ok(SnapshotStats {
         tables: manifest.tables.len(),
@@ -150,7 +162,7 @@ pub async fn take(
         plain_bytes: manifest.all_chunks().map(|chunk| chunk.plain_len).sum(),
         new_bytes,
         snapshot: id,
-        seconds: clock.elapsed().as_secs_f64(),
+        seconds: stopwatch.elapsed().as_secs_f64(),
     })
 }
 

@@ -1,7 +1,8 @@
 //! Chunks into the store, each content once.
 //!
 //! A chunk is named again, instead of being uploaded, if the newest complete snapshot names it: that snapshot expires
-//! last, so no pruner can take the chunk away before this snapshot's manifest names it too. And only if it is encrypted to
+//! last, so no pruner can take the chunk away before this snapshot's manifest names it too; one that is about to expire all
+//! the same, since no snapshot came after it, shares nothing. And only if it is encrypted to
 //! the current data key: all chunks of a snapshot are encrypted to one, so that a change of keys is complete when the
 //! snapshots before it have expired.
 
@@ -9,17 +10,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
 use lethe_format::ids::{Digest, SnapshotId};
 use lethe_format::layout;
-use lethe_format::manifest::{Chunk, ChunkIndex};
+use lethe_format::manifest::{Chunk, ChunkIndex, Manifest, StoredObject};
+use lethe_rules::retention::Retention;
 use lethe_store::ObjectName;
 
-use super::encode;
-use crate::{Error, NamingKey, Repository, objects};
+use super::{commit, encode};
+use crate::{Error, NamingKey, Repository, clock, objects};
 
+/// The storing half of a snapshot: its chunks as they come, and then its documents.
 #[derive(Debug)]
-pub(super) struct Uploads {
+pub struct Uploads {
     repository: Repository,
+    /// The store's time then.
+    begun: Timestamp,
     naming_key: NamingKey,
     level: i32,
     /// Chunks of the newest snapshot, and those of this one.
@@ -34,14 +40,20 @@ pub(super) struct Totals {
 }
 
 impl Uploads {
-    pub(super) async fn open(repository: &Repository, level: i32) -> Result<Self, Error> {
+    /// `started_at` is this machine's time; the snapshot's age will be counted from it, so the store's must agree.
+    ///
+    /// # Errors
+    /// [`Error::Clocks`].
+    pub async fn begin(repository: &Repository, level: i32, started_at: Timestamp) -> Result<Self, Error> {
+        let begun = clock::agreed(repository.store(), started_at).await?;
         let naming_key = repository.naming_key()?.clone();
         let known = match newest_snapshot(repository).await? {
-            Some(id) => chunks_of(repository, &id, &naming_key).await?,
+            Some(id) => chunks_of(repository, &id, &naming_key, begun).await?,
             None => HashMap::new(),
         };
         Ok(Self {
             repository: repository.clone(),
+            begun,
             naming_key,
             level,
             known: Mutex::new(known),
@@ -50,7 +62,7 @@ impl Uploads {
     }
 
     /// Makes sure that the content is stored, and returns its chunk.
-    pub(super) async fn store(self: &Arc<Self>, plain: Vec<u8>, rows: u64) -> Result<Chunk, Error> {
+    pub async fn store(self: &Arc<Self>, plain: Vec<u8>, rows: u64) -> Result<Chunk, Error> {
         self.store_and_return(plain, rows).await.map(|(chunk, _)| chunk)
     }
 
@@ -83,6 +95,20 @@ impl Uploads {
         Ok((chunk, plain))
     }
 
+    /// The schema, as `pg_dump` archived it.
+    pub async fn write_schema(&self, id: &SnapshotId, archive: Vec<u8>) -> Result<StoredObject, Error> {
+        commit::write_schema(&self.repository, id, archive).await
+    }
+
+    /// The index, and last the manifest, which makes it a snapshot.
+    ///
+    /// # Errors
+    /// [`Error::Vanished`] and [`Error::TookTooLong`] before the manifest is written, [`Error::ForgottenMeanwhile`] after
+    /// it was, and was taken back.
+    pub async fn commit(&self, manifest: &Manifest) -> Result<(), Error> {
+        commit::write_manifest(&self.repository, manifest, self.begun).await
+    }
+
     pub(super) fn totals(&self) -> Totals {
         *lock(&self.totals)
     }
@@ -107,6 +133,7 @@ async fn chunks_of(
     repository: &Repository,
     id: &SnapshotId,
     key: &NamingKey,
+    now: Timestamp,
 ) -> Result<HashMap<Digest, Chunk>, Error> {
     let name = layout::chunk_index(id);
     let Some(bytes) =
@@ -118,6 +145,10 @@ async fn chunks_of(
     match ChunkIndex::from_bytes(&bytes, key.as_bytes()) {
         Ok(index) if index.data_key != repository.data_key() => {
             tracing::info!(snapshot = %id, "it is encrypted to another data key; nothing is shared with it");
+            Ok(HashMap::new())
+        }
+        Ok(index) if !Retention::default().may_be_shared(index.started_at, now) => {
+            tracing::warn!(snapshot = %id, "it is about to expire; nothing is shared with it");
             Ok(HashMap::new())
         }
         Ok(index) if index.snapshot == *id => {

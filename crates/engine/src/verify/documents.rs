@@ -124,6 +124,8 @@ fn disagreement(manifest: &Manifest, index: &ChunkIndex) -> Option<&'static str>
     let of_manifest: HashMap<_, _> = manifest.all_chunks().map(|chunk| (chunk.name, chunk)).collect();
     if of_index != of_manifest {
         Some("it names other chunks than the manifest")
+    } else if index.started_at != manifest.started_at {
+        Some("it states another age of the snapshot than the manifest")
     } else if index.ledger != manifest.ledger_window() {
         Some("it names other entries of the ledger than the manifest")
     } else {

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lethe_format::catalog::{
-    Action, AttNum, Catalog, DefaultValue, ForeignKey, Matching, QualifiedName, Table,
-};
+use lethe_format::catalog::{Action, AttNum, Catalog, DefaultValue, ForeignKey, Matching, Table};
 use lethe_format::copy_text;
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{CopyFormat, TableData};
@@ -45,13 +43,19 @@ pub(super) fn build(
         rules: BTreeMap::new(),
         objections: Vec::new(),
     };
-    let subject_tables: Vec<Oid> =
-        subjects.iter().flat_map(|subject| family::reached_by_delete(catalog, subject.table)).collect();
+    let left_behind = builder.add_left_behind(subjects.iter().chain(&gone));
+    let left_by = left_behind.iter().map(|set| builder.sets.definitions[*set].relation);
+    let subject_tables: Vec<Oid> = subjects
+        .iter()
+        .map(|subject| subject.table)
+        .chain(left_by)
+        .flat_map(|table| family::reached_by_delete(catalog, table))
+        .collect();
     let reach = reach::reach(catalog, edges, subject_tables);
     let subject_sets = builder.add_subjects(subjects);
     let mut unvalidated = Vec::new();
     for edge in reach.edges.iter().filter_map(|index| edges.get(*index)) {
-        match builder.add_edge(edge, &subject_sets, &reach) {
+        match builder.add_edge(edge, &left_behind, &reach) {
             Ok(Some(set)) if !edge.key.validated && !edge.by_rule => unvalidated.push(set),
             Ok(_) => {}
             Err(objection) => builder.objections.push(objection),
@@ -113,6 +117,31 @@ impl Builder<'_> {
         sets
     }
 
+    /// Without a foreign key, rows may have been left behind by people who are not in the snapshot any more. The keys of
+    /// all of them, for the subjects that a rule refers to.
+    fn add_left_behind<'b>(&mut self, subjects: impl Iterator<Item = &'b BoundSubject>) -> Vec<SetId> {
+        let mut sets: Vec<SetId> = Vec::new();
+        for BoundSubject { table, columns, domains, keys, .. } in subjects {
+            let refers = |edge: &Edge| {
+                edge.by_rule && edge.key.parent == *table && edge.key.columns.len() == columns.len()
+            };
+            if !self.edges.iter().any(refers) {
+                continue;
+            }
+            let definition = SetDefinition {
+                tombstones: true,
+                relation: *table,
+                columns: columns.clone(),
+                domains: domains.clone(),
+            };
+            match sets.iter().find(|set| self.sets.definitions[**set] == definition) {
+                Some(set) => self.sets.dropped[*set].extend(keys),
+                None => sets.push(self.sets.add(definition, keys.clone())),
+            }
+        }
+        sets
+    }
+
     fn add_lookouts(&mut self, gone: Vec<BoundSubject>) {
         for BoundSubject { label, table, columns, domains, keys } in gone {
             for leaf in family::reached_by_delete(self.catalog, table) {
@@ -137,7 +166,7 @@ impl Builder<'_> {
     fn add_edge(
         &mut self,
         edge: &Edge,
-        subject_sets: &[SetId],
+        left_behind: &[SetId],
         reach: &Reach,
     ) -> Result<Option<SetId>, Objection> {
         let key = &edge.key;
@@ -145,7 +174,7 @@ impl Builder<'_> {
         else {
             return Ok(None);
         };
-        let object = label(edge, &child.name);
+        let object = if edge.by_rule { label(edge) } else { format!("{} of {}", label(edge), child.name) };
         if key.temporal {
             let problem = "references over periods of time are not followed";
             return Err(Objection::new(Code::UnsupportedReference, object, problem));
@@ -175,8 +204,7 @@ impl Builder<'_> {
             }
         };
         let child_columns = reach::all_columns(key);
-        // Without a foreign key, rows may have been left behind by a person who is not in the snapshot any more.
-        let tombstones = subject_sets.iter().copied().find(|set| {
+        let tombstones = left_behind.iter().copied().find(|set| {
             let subject = &self.sets.definitions[*set];
             edge.by_rule
                 && subject.relation == key.parent
@@ -194,7 +222,7 @@ impl Builder<'_> {
             let guard =
                 edge.when.as_ref().map(|when| self.guard(when, leaf)).transpose().map_err(undecidable)?;
             let probe = Probe {
-                label: label(edge, &child.name),
+                label: label(edge),
                 is_subject: false,
                 fields,
                 reader,
@@ -407,11 +435,11 @@ impl Builder<'_> {
 }
 
 /// For messages.
-fn label(edge: &Edge, child: &QualifiedName) -> String {
+fn label(edge: &Edge) -> String {
     if edge.by_rule {
         format!("reference {}", edge.key.name)
     } else {
-        format!("foreign key {} of {child}", edge.key.name)
+        format!("foreign key {}", edge.key.name)
     }
 }
 

@@ -110,21 +110,23 @@ fn bind(catalog: &Catalog, reference: &Reference) -> Result<Edge, Objection> {
     if from.len() != to.len() || from.is_empty() {
         return Err(refuse(format!("{} columns refer to {}", from.len(), to.len())));
     }
-    let unique = parent.unique_keys.iter().any(|key| {
+    let unique = parent.unique_keys.iter().find(|key| {
         key.columns.len() == to.len() && to.iter().all(|column| key.columns.contains(&column.attnum))
     });
-    if !unique {
+    let Some(unique) = unique else {
         let problem = format!("no primary key or unique constraint of {} is on these columns", parent.name);
         return Err(
             refuse(problem).hint("of two rows with the same key, one may be erased and the other not")
         );
-    }
+    };
     let mut columns = Vec::new();
     for (child, parent) in from.iter().zip(&to) {
         let base = catalog.base_type(parent.type_oid).map_or(parent.type_oid, |base| base.oid);
         let operator = EqualityOperator { oid: 0, name: "=".to_owned(), left: base, right: base };
         columns.push(KeyPair { child: child.attnum, parent: parent.attnum, operator });
     }
+    // In the key's own order, which is that of a subject.
+    columns.sort_by_key(|pair| unique.columns.iter().position(|column| *column == pair.parent));
     Ok(Edge {
         key: ForeignKey {
             name: reference.to_string(),

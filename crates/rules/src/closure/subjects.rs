@@ -115,9 +115,8 @@ pub enum KeyError {
 pub fn parse_keys(shape: &SubjectKey, keys: &Keys) -> Result<KeySet, KeyError> {
     let reader = widened(&shape.reader);
     let mut set = KeySet::new(&reader.domains());
-    if let (KeySet::Integers(set), Keys::Integers(stored)) = (&mut set, keys) {
-        *set |= stored;
-    } else {
+    let taken = matches!(keys, Keys::Integers(stored) if set.extend_integers(stored));
+    if !taken {
         let mut buffer = KeyBuffer::default();
         let mut insert = |position: usize, tuple: &[String]| {
             let expected = reader.columns().len();

@@ -12,6 +12,7 @@ mod domain;
 mod numeric;
 mod record_text;
 mod set;
+mod sieve;
 mod text;
 
 pub use decide::{Undecidable, column_domain, operator_domain, reader};

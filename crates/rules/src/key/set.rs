@@ -7,72 +7,104 @@ use roaring::RoaringTreemap;
 
 use super::binary::push_framed;
 use super::domain::{Domain, Reader};
+use super::sieve::{Sieve, hash_bytes, hash_integer};
 use super::{ValueError, binary, text};
 
-/// The values of one key, in the domains of its columns.
+/// The values of one key, in the domains of its columns: exact, with a quick first answer.
 #[derive(Clone)]
-pub enum KeySet {
+pub struct KeySet {
+    exact: Exact,
+    sieve: Sieve,
+}
+
+#[derive(Clone)]
+enum Exact {
     /// A single column of integers, as 64-bit two's complement: nothing is truncated.
     Integers(RoaringTreemap),
     /// Everything else, by canonical form.
-    Exact(HashSet<Box<[u8]>>),
+    Others(HashSet<Box<[u8]>>),
 }
 
 impl KeySet {
     /// An empty set for keys in these domains.
     #[must_use]
     pub fn new(domains: &[Domain]) -> Self {
-        if domains == [Domain::Integer] {
-            Self::Integers(RoaringTreemap::new())
+        let exact = if domains == [Domain::Integer] {
+            Exact::Integers(RoaringTreemap::new())
         } else {
-            Self::Exact(HashSet::new())
-        }
+            Exact::Others(HashSet::new())
+        };
+        Self { exact, sieve: Sieve::default() }
     }
 
     /// True if the key was not there before.
     pub fn insert(&mut self, key: &KeyBuffer) -> bool {
-        match (self, key.integer) {
-            (Self::Integers(set), Some(integer)) => set.insert(integer.cast_unsigned()),
-            (Self::Exact(set), None) => {
+        let new = match (&mut self.exact, key.integer) {
+            (Exact::Integers(set), Some(integer)) => set.insert(integer.cast_unsigned()),
+            (Exact::Others(set), None) => {
                 !set.contains(key.bytes.as_slice()) && set.insert(key.bytes.as_slice().into())
             }
             // A set and a key of different shapes never meet: both come from the same domains.
             _ => false,
+        };
+        if new && self.sieve.is_full() {
+            self.sift_again(self.len().saturating_mul(2));
+        } else if new {
+            self.sieve.note(key.hash());
         }
+        new
     }
 
     #[must_use]
+    #[inline]
     pub fn contains(&self, key: &KeyBuffer) -> bool {
-        match (self, key.integer) {
-            (Self::Integers(set), Some(integer)) => set.contains(integer.cast_unsigned()),
-            (Self::Exact(set), None) => set.contains(key.bytes.as_slice()),
-            _ => false,
-        }
+        self.sieve.may_hold(key.hash())
+            && match (&self.exact, key.integer) {
+                (Exact::Integers(set), Some(integer)) => set.contains(integer.cast_unsigned()),
+                (Exact::Others(set), None) => set.contains(key.bytes.as_slice()),
+                _ => false,
+            }
     }
 
     /// Adds all keys of another set in the same domains.
     pub fn extend(&mut self, other: &Self) {
-        match (self, other) {
-            (Self::Integers(set), Self::Integers(other)) => *set |= other,
-            (Self::Exact(set), Self::Exact(other)) => set.extend(other.iter().cloned()),
+        match (&mut self.exact, &other.exact) {
+            (Exact::Integers(set), Exact::Integers(other)) => *set |= other,
+            (Exact::Others(set), Exact::Others(other)) => set.extend(other.iter().cloned()),
             _ => {}
         }
+        self.sift_again(self.len());
+    }
+
+    /// Adds keys of one integer column, as two's complement; false if this is a set of other keys.
+    pub(crate) fn extend_integers(&mut self, keys: &RoaringTreemap) -> bool {
+        let Exact::Integers(set) = &mut self.exact else { return false };
+        *set |= keys;
+        self.sift_again(self.len());
+        true
     }
 
     #[must_use]
     pub fn len(&self) -> u64 {
-        match self {
-            Self::Integers(set) => set.len(),
-            Self::Exact(set) => set.len() as u64,
+        match &self.exact {
+            Exact::Integers(set) => set.len(),
+            Exact::Others(set) => set.len() as u64,
         }
     }
 
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        match self {
-            Self::Integers(set) => set.is_empty(),
-            Self::Exact(set) => set.is_empty(),
+        self.sieve.is_empty()
+    }
+
+    fn sift_again(&mut self, room: u64) {
+        let mut sieve = Sieve::for_keys(room);
+        match &self.exact {
+            Exact::Integers(set) => set.iter().for_each(|key| sieve.note(hash_integer(key))),
+            Exact::Others(set) => set.iter().for_each(|key| sieve.note(hash_bytes(key))),
         }
+        self.sieve = sieve;
     }
 }
 
@@ -91,6 +123,14 @@ pub struct KeyBuffer {
 }
 
 impl KeyBuffer {
+    #[inline]
+    fn hash(&self) -> u64 {
+        match self.integer {
+            Some(integer) => hash_integer(integer.cast_unsigned()),
+            None => hash_bytes(&self.bytes),
+        }
+    }
+
     /// The key's canonical form, to be kept.
     #[must_use]
     pub fn to_bytes(&self) -> Box<[u8]> {

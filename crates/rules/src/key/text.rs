@@ -41,7 +41,8 @@ pub(super) fn canonical(
 }
 
 pub(super) fn integer(source: &Source, value: &[u8]) -> Result<i64, ValueError> {
-    let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok());
+    let number = few_digits(value)
+        .or_else(|| std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok()));
     let (number, range, name) = match (number, source) {
         (Some(number), Source::Int2) => (number, i64::from(i16::MIN)..=i64::from(i16::MAX), "smallint"),
         (Some(number), Source::Int4) => (number, i64::from(i32::MIN)..=i64::from(i32::MAX), "integer"),
@@ -49,6 +50,17 @@ pub(super) fn integer(source: &Source, value: &[u8]) -> Result<i64, ValueError> 
         _ => return malformed("integer"),
     };
     if range.contains(&number) { Ok(number) } else { malformed(name) }
+}
+
+/// What nearly every id is: at most 18 digits, which cannot overflow.
+#[inline]
+fn few_digits(value: &[u8]) -> Option<i64> {
+    if value.is_empty() || value.len() > 18 {
+        return None;
+    }
+    value
+        .iter()
+        .try_fold(0_i64, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
 }
 
 fn float(source: &Source, value: &[u8]) -> Result<f64, ValueError> {

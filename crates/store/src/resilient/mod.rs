@@ -18,14 +18,16 @@ mod throttle;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 
-use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
+use crate::object_store::{
+    Doomed, NotDeleted, ObjectInfo, ObjectReader, ObjectStore, Page, UploadInfo, VersionInfo,
+};
 use crate::{Address, BucketFacts, Error, ObjectName, Operation, pages};
 use attempts::Attempts;
 pub use policy::RetryPolicy;
@@ -187,6 +189,30 @@ impl ObjectStore for ResilientStore {
     async fn delete_version(&self, name: &ObjectName, version: &str) -> Result<(), Error> {
         let task = Task::new(Operation::Delete, name);
         self.whole(task, self.policy.idle_timeout, || self.inner.delete_version(name, version)).await
+    }
+
+    async fn delete_batch(&self, doomed: &[Doomed]) -> Result<Option<Vec<NotDeleted>>, Error> {
+        let task = Task::new(Operation::Delete, format!("{} objects", doomed.len()));
+        self.whole(task, self.policy.idle_timeout, || self.inner.delete_batch(doomed)).await
+    }
+
+    async fn uploads_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<UploadInfo>>, Error> {
+        let task = Task::new(Operation::List, prefix);
+        self.whole(task, self.policy.idle_timeout, || self.inner.uploads_page(prefix, cursor)).await
+    }
+
+    async fn abort_upload(&self, upload: &UploadInfo) -> Result<(), Error> {
+        let task = Task::new(Operation::Delete, &upload.name);
+        self.whole(task, self.policy.idle_timeout, || self.inner.abort_upload(upload)).await
+    }
+
+    async fn date(&self) -> Result<SystemTime, Error> {
+        let task = Task::new(Operation::Look, "the clock");
+        self.whole(task, self.policy.idle_timeout, || self.inner.date()).await
     }
 }
 

@@ -6,6 +6,7 @@ mod facts;
 pub(crate) mod failure;
 mod history;
 mod read;
+mod removal;
 mod settings;
 
 use std::ops::Range;
@@ -20,7 +21,9 @@ use aws_sdk_s3::types::ServerSideEncryption;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use crate::object_store::{ObjectInfo, ObjectReader, ObjectStore, Page, VersionInfo};
+use crate::object_store::{
+    Doomed, NotDeleted, ObjectInfo, ObjectReader, ObjectStore, Page, UploadInfo, VersionInfo,
+};
 use crate::{Address, BucketFacts, Error, ObjectName, Operation, pages};
 use client::Renewable;
 use failure::status;
@@ -197,6 +200,26 @@ impl ObjectStore for S3Store {
 
     async fn delete_version(&self, name: &ObjectName, version: &str) -> Result<(), Error> {
         self.remove_version(name, version).await
+    }
+
+    async fn delete_batch(&self, doomed: &[Doomed]) -> Result<Option<Vec<NotDeleted>>, Error> {
+        self.remove_batch(doomed).await
+    }
+
+    async fn uploads_page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<Page<UploadInfo>>, Error> {
+        self.unfinished_page(prefix, cursor).await
+    }
+
+    async fn abort_upload(&self, upload: &UploadInfo) -> Result<(), Error> {
+        self.abort(upload).await
+    }
+
+    async fn date(&self) -> Result<SystemTime, Error> {
+        self.time().await
     }
 }
 

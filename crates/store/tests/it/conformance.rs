@@ -3,7 +3,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
-use lethe_store::{Checksums, DirectoryStore, Error, ObjectName, ObjectStore, ResilientStore, RetryPolicy};
+use lethe_store::{
+    Checksums, DirectoryStore, Doomed, Error, ObjectName, ObjectStore, ResilientStore, RetryPolicy,
+};
 
 use crate::s3;
 
@@ -28,6 +30,32 @@ pub(crate) async fn all(store: &dyn ObjectStore) {
     listings(store).await;
     a_large_object(store).await;
     nobody_sees_half_an_object(store).await;
+    what_a_pruner_asks(store).await;
+}
+
+async fn what_a_pruner_asks(store: &dyn ObjectStore) {
+    let date = store.date().await.expect("a date");
+    let apart = date.duration_since(std::time::SystemTime::now()).unwrap_or_else(|error| error.duration());
+    assert!(apart.as_secs() < 60, "{date:?}");
+    assert_eq!(lethe_store::uploads(store, "").await.expect("uploads").unwrap_or_default(), []);
+    let names: Vec<String> = (0..1000).map(|number| format!("doomed/<&>/{number}")).collect();
+    for name_of in &names[..3] {
+        store.put(&name(name_of), Bytes::from_static(b"x")).await.expect("put");
+    }
+    store.put(&name("doomed/stays"), Bytes::from_static(b"x")).await.expect("put");
+    let doomed: Vec<Doomed> =
+        names.iter().map(|name_of| Doomed { name: name(name_of), version: None }).collect();
+    // Also what is not there.
+    match store.delete_batch(&doomed).await.expect("delete") {
+        Some(left) => assert_eq!(left, []),
+        None => {
+            for name_of in &names[..3] {
+                store.delete(&name(name_of)).await.expect("delete");
+            }
+        }
+    }
+    assert_eq!(self::names(store, "doomed/").await, ["doomed/stays"]);
+    store.delete(&name("doomed/stays")).await.expect("delete");
 }
 
 async fn whole_objects(store: &dyn ObjectStore) {

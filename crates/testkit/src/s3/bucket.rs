@@ -20,11 +20,22 @@ impl Version {
     }
 }
 
+/// An upload in parts that nobody has finished.
+#[derive(Clone, Debug)]
+pub(crate) struct Upload {
+    pub(crate) key: String,
+    pub(crate) id: String,
+    pub(crate) begun: SystemTime,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
     pub(crate) versioned: bool,
+    pub(crate) uploads: Vec<Upload>,
     keys: BTreeMap<String, Vec<Version>>,
     last_id: u64,
+    /// What new versions are dated by, if not by this machine's clock.
+    pub(crate) clock: Option<SystemTime>,
 }
 
 /// What a write asks for before it happens.
@@ -84,7 +95,8 @@ impl Bucket {
 
     fn add(&mut self, key: &str, body: Option<Bytes>) {
         self.last_id += 1;
-        let version = Version { id: self.last_id, modified: SystemTime::now(), body };
+        let modified = self.clock.unwrap_or_else(SystemTime::now);
+        let version = Version { id: self.last_id, modified, body };
         let versions = self.keys.entry(key.to_owned()).or_default();
         if !self.versioned {
             versions.clear();

@@ -85,6 +85,12 @@ impl Requests {
         Self { operation: None, skip: number.saturating_sub(1), count: 1 }
     }
 
+    /// All but the first ones.
+    #[must_use]
+    pub fn after(count: usize) -> Self {
+        Self { skip: count, ..Self::all() }
+    }
+
     /// Only requests of this operation are counted and hit; its name is the API's: `GetObject`.
     #[must_use]
     pub fn of(self, operation: &'static str) -> Self {

@@ -3,19 +3,22 @@
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
+use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_TYPE, IF_MATCH, RANGE};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderValue, IF_MATCH, RANGE};
 use hyper::service::Service;
 use hyper::{Method, Request, Response};
 use s3s::service::S3Service;
 
 use super::connection::Reset;
+use super::deletion::Doomed;
 use super::fault::Fault;
 use super::faulty_body::FaultyBody;
 use super::iam::Policy;
-use super::principal::{access_key, permission};
-use super::{Misbehaviour, State, hetzner};
+use super::principal::{Principal, access_key, permission};
+use super::{Misbehaviour, State, deletion, hetzner};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -73,28 +76,117 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl Front {
-    fn arrived(&self, request: &Request<Incoming>) -> (Option<Fault>, bool, InFlight) {
+    fn arrived<B>(&self, request: &Request<B>) -> (Option<Fault>, bool, InFlight) {
         let operation = operation(request);
         let header = |name| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
         let mut state = lock(&self.state);
         state.in_flight += 1;
         let fault = state.faults.next(operation);
         let at_once = state.in_flight;
-        let denied = is_denied(&state, request);
-        state.seen.push(Seen {
-            operation,
-            bucket: bucket_of(request).to_owned(),
-            key: key_of(request),
-            access_key: access_key(request),
-            permission: permission(request),
-            denied,
-            encryption: encryption(request),
-            range: header(RANGE),
-            if_match: header(IF_MATCH),
-            fault,
-            at_once,
-        });
+        // Of a deletion of many each is judged and written down by itself.
+        let is_one = operation != "DeleteObjects";
+        let denied = is_one && is_denied(&state, request);
+        if is_one {
+            state.seen.push(Seen {
+                operation,
+                bucket: bucket_of(request).to_owned(),
+                key: key_of(request),
+                access_key: access_key(request),
+                permission: permission(request),
+                denied,
+                encryption: encryption(request),
+                range: header(RANGE),
+                if_match: header(IF_MATCH),
+                fault,
+                at_once,
+            });
+        }
         (fault, denied, InFlight(self.state.clone()))
+    }
+
+    /// Writes down what a DeleteObjects asks for, and gives what is not allowed.
+    fn refused_deletions(&self, request: &Request<Bytes>, fault: Option<Fault>) -> Vec<Doomed> {
+        let mut state = lock(&self.state);
+        let (bucket, access_key) = (bucket_of(request), access_key(request));
+        let policy = state.settings.get(bucket).and_then(|settings| settings.policy.as_deref());
+        let policy = policy.map(Policy::parse);
+        let who = state.principals.iter().find(|one| Some(&one.access_key) == access_key.as_ref()).cloned();
+        let (at_once, secure) = (state.in_flight, !state.insecure);
+        let mut refused = Vec::new();
+        for doomed in deletion::doomed(request.body()) {
+            let may = |who: &Principal| who.may_delete(request, &doomed, secure, policy.as_ref());
+            let denied = who.as_ref().is_some_and(|who| !may(who));
+            state.seen.push(Seen {
+                operation: "DeleteObjects",
+                bucket: bucket.to_owned(),
+                key: doomed.key.clone(),
+                access_key: access_key.clone(),
+                permission: Some(doomed.permission().to_owned()),
+                denied,
+                encryption: None,
+                range: None,
+                if_match: None,
+                fault,
+                at_once,
+            });
+            if denied {
+                refused.push(doomed);
+            }
+        }
+        refused
+    }
+
+    /// Deletes what may be deleted, and says so of the rest.
+    fn delete_in_part(&self, request: &Request<Bytes>, refused: &[Doomed]) -> Canned {
+        let mut state = lock(&self.state);
+        if let Some(bucket) = state.buckets.get_mut(bucket_of(request)) {
+            for doomed in deletion::doomed(request.body()).iter().filter(|doomed| !refused.contains(doomed)) {
+                match doomed.version.as_ref().and_then(|id| id.parse().ok()) {
+                    Some(id) => bucket.delete_version(&doomed.key, id),
+                    None => bucket.delete(&doomed.key),
+                }
+            }
+        }
+        Canned::ok(deletion::refusal(refused))
+    }
+
+    /// DeleteObjects, whose body has to be read to know what it asks for.
+    async fn answer_deletion(self, request: Request<Incoming>) -> Result<Response<FaultyBody>, BoxError> {
+        let (parts, body) = request.into_parts();
+        let request = Request::from_parts(parts, collect(body).await);
+        let (fault, _, in_flight) = self.arrived(&request);
+        if let Some(refusal) = fault.and_then(Fault::refusal) {
+            return refused(refusal, self.reset, in_flight);
+        }
+        if lock(&self.state).misbehaviours.contains(&Misbehaviour::RefusesDeleteObjects) {
+            return Canned::error(501, "NotImplemented").into_response(self.reset, in_flight);
+        }
+        let denied = self.refused_deletions(&request, fault);
+        if !denied.is_empty() {
+            return self.delete_in_part(&request, &denied).into_response(self.reset, in_flight);
+        }
+        let response = self.service.call(request.map(s3s::Body::from)).await?;
+        self.finish(response, fault, in_flight)
+    }
+
+    fn finish(
+        self,
+        mut response: Response<s3s::Body>,
+        fault: Option<Fault>,
+        in_flight: InFlight,
+    ) -> Result<Response<FaultyBody>, BoxError> {
+        set_date(&mut response, lock(&self.state).clock);
+        match fault {
+            Some(Fault::LostAnswer) => {
+                self.reset.store(true, Ordering::SeqCst);
+                Err("the answer is lost".into())
+            }
+            Some(Fault::WrongAnswer) => {
+                let refusal = (500, "InternalError", "We encountered an internal error.");
+                refused(refusal, self.reset, in_flight)
+            }
+            _ => Ok(response.map(|body| FaultyBody::new(body, fault, self.reset, in_flight))),
+        }
     }
 
     /// HeadBucket says where a bucket is also to those who may do nothing with it.
@@ -122,6 +214,9 @@ impl Front {
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Response<FaultyBody>, BoxError> {
+        if operation(&request) == "DeleteObjects" {
+            return self.answer_deletion(request).await;
+        }
         let (fault, denied, in_flight) = self.arrived(&request);
         if let Some(refusal) = fault.and_then(Fault::refusal) {
             // A client that is still sending would see a reset instead of the answer.
@@ -140,23 +235,16 @@ impl Front {
         }
         if let Some(answer) = self.canned(&request) {
             drain(request.into_body()).await;
-            return answer.into_response(self.reset, in_flight);
+            let now = lock(&self.state).clock;
+            let mut response = answer.into_response(self.reset, in_flight)?;
+            set_date(&mut response, now);
+            return Ok(response);
         }
         if let Some(Fault::Slow(time)) = fault {
             tokio::time::sleep(time).await;
         }
         let response = self.service.call(request.map(s3s::Body::from)).await?;
-        match fault {
-            Some(Fault::LostAnswer) => {
-                self.reset.store(true, Ordering::SeqCst);
-                Err("the answer is lost".into())
-            }
-            Some(Fault::WrongAnswer) => {
-                let refusal = (500, "InternalError", "We encountered an internal error.");
-                refused(refusal, self.reset, in_flight)
-            }
-            _ => Ok(response.map(|body| FaultyBody::new(body, fault, self.reset, in_flight))),
-        }
+        self.finish(response, fault, in_flight)
     }
 }
 
@@ -171,7 +259,7 @@ impl Service<Request<Incoming>> for Front {
 }
 
 /// Keys without policies belong to whoever owns everything.
-fn is_denied(state: &State, request: &Request<Incoming>) -> bool {
+fn is_denied<B>(state: &State, request: &Request<B>) -> bool {
     let key = access_key(request);
     let Some(principal) = state.principals.iter().find(|one| Some(&one.access_key) == key.as_ref()) else {
         return false;
@@ -234,6 +322,7 @@ pub(super) fn operation<B>(request: &Request<B>) -> &'static str {
         (&Method::PUT, true) => "PutObject",
         (&Method::HEAD, true) => "HeadObject",
         (&Method::DELETE, true) => "DeleteObject",
+        (&Method::POST, false) if asks("delete") => "DeleteObjects",
         (&Method::HEAD, false) => "HeadBucket",
         (&Method::GET, false) if asks("list-type") => "ListObjectsV2",
         (&Method::GET, false) if asks("versions") => "ListObjectVersions",
@@ -255,6 +344,46 @@ fn encryption<B>(request: &Request<B>) -> Option<String> {
     let algorithm = header("x-amz-server-side-encryption")?;
     let key = header("x-amz-server-side-encryption-aws-kms-key-id").map(|key| format!(" {key}"));
     Some(algorithm.to_owned() + key.as_deref().unwrap_or_default())
+}
+
+async fn collect(mut body: Incoming) -> Bytes {
+    let mut collected = Vec::new();
+    while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        if let Ok(data) = frame.into_data() {
+            collected.extend_from_slice(&data);
+        }
+    }
+    collected.into()
+}
+
+/// Without one of its own an answer carries this machine's.
+fn set_date<B>(response: &mut Response<B>, now: Option<SystemTime>) {
+    if let Some(date) = now.and_then(|now| HeaderValue::from_str(&http_date(now)).ok()) {
+        response.headers_mut().insert(DATE, date);
+    }
+}
+
+/// As RFC 9110 writes it in section 5.6.7.
+fn http_date(at: SystemTime) -> String {
+    let seconds = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(days % 7) as usize];
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (mut year, mut day) = (1970, days);
+    let is_leap =
+        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    while day >= 365 + u64::from(is_leap(year)) {
+        day -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let mut month = 0;
+    let lengths = [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    while day >= lengths[month] {
+        day -= lengths[month];
+        month += 1;
+    }
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    format!("{weekday}, {:02} {} {year} {hour:02}:{minute:02}:{second:02} GMT", day + 1, months[month])
 }
 
 async fn drain(mut body: Incoming) {

@@ -7,6 +7,7 @@
 
 mod bucket;
 mod connection;
+mod deletion;
 mod fault;
 mod faulty_body;
 mod front;
@@ -21,16 +22,18 @@ mod settings;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
 use s3s::auth::{S3Auth, SecretKey};
+use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use bucket::Bucket;
+use bucket::{Bucket, Upload};
 use connection::Connection;
 use fault::Faults;
 use front::Front;
@@ -63,6 +66,8 @@ pub enum Misbehaviour {
     IgnoresConditionsOnDelete,
     /// A conditional PUT looks first and writes later: of writers that race several win.
     LooksBeforeItWrites,
+    /// DeleteObjects is not known.
+    RefusesDeleteObjects,
     /// What Hetzner's documentation lists as not supported is refused.
     HetznerRefusals,
 }
@@ -82,6 +87,8 @@ pub(crate) struct State {
     pub(crate) in_flight: usize,
     /// Who may use the server besides the owner of everything.
     pub(crate) principals: Vec<Principal>,
+    /// The server's clock, if it is not this machine's.
+    pub(crate) clock: Option<SystemTime>,
     /// Policies are told that requests come without TLS.
     pub(crate) insecure: bool,
 }
@@ -127,6 +134,10 @@ impl S3Server {
         let state = Arc::new(Mutex::new(State::default()));
         let mut builder = S3ServiceBuilder::new(Service::new(state.clone()));
         builder.set_auth(Keys(state.clone()));
+        // Requests are signed at the time that answers carry, which a test may choose.
+        let mut config = S3Config::default();
+        config.presigned_url_max_skew_time_secs = u32::MAX;
+        builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
         let service = builder.build();
         let shared = state.clone();
         let task = tokio::spawn(async move {
@@ -154,6 +165,40 @@ impl S3Server {
 
     pub fn create_versioned_bucket(&self, name: &str) {
         self.state().buckets.insert(name.to_owned(), Bucket::versioned());
+    }
+
+    /// From now on it is this time for the server: what is written is dated by it, and answers carry it.
+    pub fn set_clock(&self, now: SystemTime) {
+        let mut state = self.state();
+        state.clock = Some(now);
+        for bucket in state.buckets.values_mut() {
+            bucket.clock = Some(now);
+        }
+    }
+
+    /// Leaves an upload that somebody began and nobody will finish.
+    pub fn leave_upload(&self, bucket: &str, key: &str, begun: SystemTime) {
+        let mut state = self.state();
+        if let Some(bucket) = state.buckets.get_mut(bucket) {
+            let id = format!("upload-{}", bucket.uploads.len());
+            bucket.uploads.push(Upload { key: key.to_owned(), id, begun });
+        }
+    }
+
+    /// Keys of unfinished uploads.
+    #[must_use]
+    pub fn uploads(&self, bucket: &str) -> Vec<String> {
+        let state = self.state();
+        let uploads = state.buckets.get(bucket).map(|bucket| bucket.uploads.as_slice()).unwrap_or_default();
+        uploads.iter().map(|upload| upload.key.clone()).collect()
+    }
+
+    /// Every version and delete marker of a bucket with its date.
+    #[must_use]
+    pub fn history(&self, bucket: &str) -> Vec<(String, SystemTime)> {
+        let state = self.state();
+        let versions = state.buckets.get(bucket).map(|bucket| bucket.versions("")).unwrap_or_default();
+        versions.into_iter().map(|(key, version, _)| (key, version.modified)).collect()
     }
 
     pub fn misbehave(&self, how: Misbehaviour) {

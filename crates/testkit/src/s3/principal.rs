@@ -3,6 +3,7 @@
 
 use hyper::Request;
 
+use super::deletion::Doomed;
 use super::front::{asks, bucket_of, key_of, operation, parameter};
 use super::iam::{Asked, Policy, is_allowed};
 
@@ -48,6 +49,20 @@ impl Principal {
         let list = self.in_context(list, request, secure);
         let reads = matches!(operation(request), "GetObject" | "HeadObject");
         asked.is_some_and(|asked| may(&asked)) && (!reads || is_there || may(&list))
+    }
+
+    /// Whether one of the objects of a DeleteObjects may be deleted.
+    pub(super) fn may_delete<B>(
+        &self,
+        request: &Request<B>,
+        doomed: &Doomed,
+        secure: bool,
+        of_bucket: Option<&Policy>,
+    ) -> bool {
+        let mut policies = self.policies.clone();
+        policies.extend(of_bucket.cloned());
+        let resource = format!("arn:aws:s3:::{}/{}", bucket_of(request), doomed.key);
+        is_allowed(&policies, &self.in_context(Asked::new(doomed.permission(), &resource), request, secure))
     }
 
     fn in_context<B>(&self, asked: Asked, request: &Request<B>, secure: bool) -> Asked {

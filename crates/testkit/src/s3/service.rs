@@ -8,12 +8,14 @@ use futures_util::TryStreamExt as _;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
 use s3s::dto::{
-    BucketLocationConstraint, BucketVersioningStatus, Checksum, ChecksumMode, ChecksumType,
-    DeleteMarkerEntry, DeleteObjectInput, DeleteObjectOutput, ETag, ETagCondition, GetBucketLocationInput,
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, BucketLocationConstraint, BucketVersioningStatus,
+    Checksum, ChecksumMode, ChecksumType, DeleteMarkerEntry, DeleteObjectInput, DeleteObjectOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, ETag, ETagCondition, GetBucketLocationInput,
     GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput, GetObjectInput,
     GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
-    ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectsV2Input, ListObjectsV2Output, Object,
-    ObjectVersion, PutObjectInput, PutObjectOutput, StreamingBlob, Timestamp,
+    ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectVersionsInput, ListObjectVersionsOutput,
+    ListObjectsV2Input, ListObjectsV2Output, MultipartUpload, Object, ObjectVersion, PutObjectInput,
+    PutObjectOutput, StreamingBlob, Timestamp,
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
@@ -230,6 +232,58 @@ impl S3 for Service {
             None => bucket.delete(&input.key),
         }
         Ok(S3Response::new(DeleteObjectOutput::default()))
+    }
+
+    async fn delete_objects(
+        &self,
+        request: S3Request<DeleteObjectsInput>,
+    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        let input = request.input;
+        let mut state = self.state("DeleteObjects");
+        if input.delete.objects.len() > 1000 {
+            return Err(s3_error!(MalformedXML));
+        }
+        let bucket = bucket(&mut state, &input.bucket)?;
+        for object in input.delete.objects {
+            match object.version_id.and_then(|id| id.parse().ok()) {
+                Some(id) => bucket.delete_version(&object.key, id),
+                None => bucket.delete(&object.key),
+            }
+        }
+        Ok(S3Response::new(DeleteObjectsOutput::default()))
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        request: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        let input = request.input;
+        let mut state = self.state("ListMultipartUploads");
+        let prefix = input.prefix.clone().unwrap_or_default();
+        let uploads = bucket(&mut state, &input.bucket)?.uploads.iter();
+        let uploads =
+            uploads.filter(|upload| upload.key.starts_with(&prefix)).map(|upload| MultipartUpload {
+                key: Some(upload.key.clone()),
+                upload_id: Some(upload.id.clone()),
+                initiated: Some(Timestamp::from(upload.begun)),
+                ..MultipartUpload::default()
+            });
+        Ok(S3Response::new(ListMultipartUploadsOutput {
+            is_truncated: Some(false),
+            uploads: Some(uploads.collect()),
+            ..ListMultipartUploadsOutput::default()
+        }))
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        let input = request.input;
+        let mut state = self.state("AbortMultipartUpload");
+        let uploads = &mut bucket(&mut state, &input.bucket)?.uploads;
+        uploads.retain(|upload| upload.key != input.key || upload.id != input.upload_id);
+        Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
 
     async fn list_objects_v2(

@@ -1,9 +1,13 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use lethe_store::{Address, BucketFacts, ObjectInfo, ObjectReader, Operation, Page, VersionInfo};
+use lethe_store::{
+    Address, BucketFacts, Doomed, NotDeleted, ObjectInfo, ObjectReader, Operation, Page, UploadInfo,
+    VersionInfo,
+};
 use tokio::time::Instant;
 
 use super::*;
@@ -93,6 +97,22 @@ impl ObjectStore for Hopeless {
     async fn delete_version(&self, _: &ObjectName, _: &str) -> Result<(), Error> {
         self.fail().await
     }
+
+    async fn delete_batch(&self, _: &[Doomed]) -> Result<Option<Vec<NotDeleted>>, Error> {
+        self.fail().await
+    }
+
+    async fn uploads_page(&self, _: &str, _: Option<&str>) -> Result<Option<Page<UploadInfo>>, Error> {
+        self.fail().await
+    }
+
+    async fn abort_upload(&self, _: &UploadInfo) -> Result<(), Error> {
+        self.fail().await
+    }
+
+    async fn date(&self) -> Result<SystemTime, Error> {
+        self.fail().await
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,6 +158,9 @@ async fn every_operation_gives_up() {
         store.versions("").await.expect_err("versions"),
         store.get_version(&object, "1").await.expect_err("get version"),
         store.delete_version(&object, "1").await.expect_err("delete version"),
+        store.delete_batch(&[]).await.expect_err("delete batch"),
+        lethe_store::uploads(&store, "").await.expect_err("uploads"),
+        store.date().await.expect_err("date"),
     ];
     for error in errors {
         assert!(matches!(error, Error::GaveUp { .. }), "{error:?}");

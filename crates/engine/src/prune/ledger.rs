@@ -1,4 +1,4 @@
-//! Letting go of what has done its work. So far: ledger entries whose people no stored snapshot can hold.
+//! Letting go of ledger entries whose people no stored snapshot can hold.
 //!
 //! The order: append an `expired` entry that names them, look again at the snapshots, remove the bodies. Until its body
 //! is gone an expired entry counts like any other, so a crash in between forgets nobody and the next run goes on.
@@ -20,31 +20,22 @@ use lethe_rules::ledger::{
 };
 use lethe_rules::objection::Code;
 use lethe_store::ObjectName;
-use serde::Serialize;
 
 use crate::ledger::{self, LastSeen, NewEntry};
 use crate::restore::{load_manifest, rows, snapshot_ids};
 use crate::{Error, Repository, objects};
 
-/// What a run would do, or has done.
-#[derive(Clone, Debug, Serialize)]
-pub struct PrunePlan {
-    pub snapshots: usize,
-    pub ledger: ExpiryPlan,
-}
-
-/// Decides; writes nothing.
-pub async fn plan(repository: &Repository) -> Result<PrunePlan, Error> {
+/// Decides which entries can go once these snapshots are all that there are; writes nothing.
+pub async fn plan(repository: &Repository, snapshots: &[StoredSnapshot]) -> Result<ExpiryPlan, Error> {
     let headers = ledger::headers(repository).await?;
-    let snapshots = stored_snapshots(repository).await?;
     let mut asked = Vec::new();
-    let checked = plan_expiry(&headers, &snapshots, |seq, _| {
+    let checked = plan_expiry(&headers, snapshots, |seq, _| {
         asked.push(seq);
         Evidence::Unknown
     })
     .checked;
     let held = held_by(repository, &checked, &asked).await?;
-    let mut expiry = plan_expiry(&headers, &snapshots, |seq, _| match &held {
+    let mut expiry = plan_expiry(&headers, snapshots, |seq, _| match &held {
         None => Evidence::Unknown,
         Some(held) if held.contains(&seq) => Evidence::Holds,
         Some(_) => Evidence::HoldsNone,
@@ -58,17 +49,17 @@ pub async fn plan(repository: &Repository) -> Result<PrunePlan, Error> {
         }
     }
     expiry.remove = still_there;
-    Ok(PrunePlan { snapshots: snapshots.len(), ledger: expiry })
+    Ok(expiry)
 }
 
-/// Carries the plan out.
+/// Carries the plan out, and gives the number of bodies that it removed.
 pub async fn carry_out(
     repository: &Repository,
-    plan: &PrunePlan,
+    plan: &ExpiryPlan,
     last_seen: &LastSeen,
     now: Timestamp,
-) -> Result<(), Error> {
-    let ExpiryPlan { expire, remove, gone_since, checked, .. } = &plan.ledger;
+) -> Result<usize, Error> {
+    let ExpiryPlan { expire, remove, gone_since, checked, .. } = plan;
     if !expire.is_empty() {
         let expiry = Expiry { entries: expire.clone(), gone_since: *gone_since, checked: checked.clone() };
         let entry = NewEntry { expiry: Some(expiry), ..NewEntry::of(Kind::Expired) };
@@ -79,13 +70,15 @@ pub async fn carry_out(
     // In the order of the ledger: what an entry revokes must be gone before the entry is.
     let mut going: Vec<Seq> = expire.iter().chain(remove).copied().collect();
     going.sort_unstable();
+    let mut removed = 0;
     for seq in going {
         let needed = snapshots.iter().any(|snapshot| needed_by(&headers, snapshot, seq));
         if let Some(name) = body(&headers, seq).filter(|_| !needed) {
             objects::delete_for_good(repository.ledger_store().as_ref(), &ObjectName::new(name)?).await?;
+            removed += 1;
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// Whether any version of an object of the ledger is left.

@@ -1,0 +1,62 @@
+//! `lethe hold add`, `list` and `remove`.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use lethe_engine::holds;
+use lethe_rules::retention::Retention;
+use serde_json::json;
+
+use crate::args::{Hold, HoldAdd};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings::Settings;
+
+pub(crate) async fn run(settings: &Settings, command: Hold, output: &Output) -> Result<(), Failure> {
+    let repository = settings.open_repository().await?;
+    let now = Timestamp::now();
+    match command {
+        Hold::Add(HoldAdd { snapshot, until, reason, approved_by }) => {
+            let until = end(&until)?;
+            let hold = holds::add(&repository, &snapshot, until, &reason, &approved_by, now).await?;
+            output.say(format!("hold {}: snapshot {snapshot} stays until {until}", hold.id));
+            if until > now.checked_add(Retention::CEILING).unwrap_or(Timestamp::MAX) {
+                settings.warn("this is longer than the 35 days that are promised: people who ask to be erased stay in this snapshot for as long");
+            }
+            output.summary("hold", &hold);
+        }
+        Hold::List => {
+            let holds = holds::list(&repository, now).await?;
+            for holds::Listed { hold, is_active } in &holds {
+                let state = if *is_active { "until" } else { "ended" };
+                output.say(format!(
+                    "{}  snapshot {}  {state} {}  {} ({})",
+                    hold.id, hold.snapshot, hold.until, hold.reason, hold.approved_by
+                ));
+            }
+            holds.iter().for_each(|hold| output.item("hold", hold));
+            if holds.is_empty() {
+                output.say("none");
+            }
+            output.summary("hold", &json!({"count": holds.len()}));
+        }
+        Hold::Remove(args) => {
+            let hold = holds::remove(&repository, &args.id, now).await?;
+            output.say(format!("removed: nothing but its age keeps snapshot {} now", hold.snapshot));
+            output.summary("hold", &hold);
+        }
+    }
+    Ok(())
+}
+
+/// The end of a day, or a time.
+fn end(text: &str) -> Result<Timestamp, Failure> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let midnight = |day: Date| TimeZone::UTC.to_timestamp(day.tomorrow()?.at(0, 0, 0, 0));
+    text.parse().and_then(midnight).map_err(|_| {
+        Failure::usage(format!("{text:?} is no day and no time"))
+            .hint("write 2027-02-01 or 2027-02-01T12:00:00Z")
+    })
+}
