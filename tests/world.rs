@@ -183,6 +183,7 @@ impl World {
             acknowledged: Vec::new(),
             subjects: Vec::new(),
             patience: Duration::from_secs(60),
+            read_back_all: false,
         }
     }
 }

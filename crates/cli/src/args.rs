@@ -16,7 +16,7 @@ Exit codes:
   4  the ledger is missing, stale or does not verify, nothing was written
   5  residency: a store or a server is where data may not be, or does not say where it is
   6  stored data is damaged or missing
-  7  verification failed
+  7  a verification or a drill failed
   8  something older than 35 days remains; it is named, with what to do
   9  interrupted: run it again as the hint says";
 
@@ -95,6 +95,22 @@ pub(crate) enum Command {
     /// are affected.
     #[command(after_help = EXIT_CODES)]
     Verify(Verify),
+    /// Restore into a server that is thrown away, check what came of it, and keep the result as evidence
+    ///
+    /// Starts a PostgreSQL of its own from the programs on this machine, in a folder and on a socket that nobody else can
+    /// reach, and removes it afterwards, whatever happened. What a drill that was killed has left is removed by the next.
+    ///
+    /// Checks: rows of each table against the snapshot; every constraint; every index with amcheck; that no erased key is
+    /// in any table; canaries of test people in the server's files; and the [[drill.check]] assertions of lethe.toml.
+    ///
+    /// Ends with 7 if anything speaks against it, also if it could not run. Writes reports/drill/<id>.json either way.
+    ///
+    /// Examples:
+    ///   lethe drill                                  the newest snapshot
+    ///   lethe drill --pick random                    any of those that are kept
+    ///   lethe drill --into postgres://drill@db/postgres   in a new database there
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    Drill(Drill),
     /// Who can open the backups: list, add, remove, rewrap
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(Keys),
@@ -387,6 +403,42 @@ pub(crate) struct TombstoneKeys {
 pub(crate) enum TombstoneKind {
     Erased,
     Anonymised,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Drill {
+    /// Which snapshot: latest, an id, or @TIME for the newest one of that time or before
+    #[arg(long, value_name = "WHICH", default_value = "latest", conflicts_with = "pick")]
+    pub(crate) snapshot: String,
+    /// Take any of the kept snapshots
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) pick: Option<DrillPick>,
+    /// Instead of starting a server, make a database on this one and drop it afterwards; names a database to connect to first
+    #[arg(long, value_name = "URL")]
+    pub(crate) into: Option<String>,
+    /// The folder with PostgreSQL's programs [default: the oldest fitting ones on the PATH or in /usr/lib/postgresql]
+    #[arg(long, value_name = "DIR", conflicts_with = "into")]
+    pub(crate) pg_bin: Option<PathBuf>,
+    /// Where the server's folder is made; must have room for the database [default: the system's temporary folder]
+    #[arg(long, value_name = "DIR", conflicts_with = "into")]
+    pub(crate) work_dir: Option<PathBuf>,
+    /// The live database: its counts are shown beside the restored ones, and decide nothing
+    #[arg(long, value_name = "URL")]
+    pub(crate) source: Option<String>,
+    /// Connections that load at once [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Memory for rows on their way, such as 256M or 1G
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
+    /// Answer for an objection that is a matter of judgement: capture_lag
+    #[arg(long, value_name = "CODE")]
+    pub(crate) acknowledge: Vec<Acknowledged>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum DrillPick {
+    Random,
 }
 
 #[derive(Debug, clap::Args)]

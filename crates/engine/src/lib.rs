@@ -5,6 +5,7 @@
 //! restore:   restore/   preflight → plan → fetch → decode → filter → load → finish → cut_over → verify
 //!                       (late: what a late erasure takes back, and once more from load)
 //! capture:   capture/   install, run
+//! drill:     drill/     place → restore → check → canaries → place (removed), and the evidence
 //! prune:     prune/     survey → manifests → documents → chunks → leftovers → ledger → proof
 //! verify:    verify/    ledger → documents → listing → data → affected
 //! ```
@@ -15,6 +16,7 @@
 mod age_file;
 pub mod capture;
 mod clock;
+pub mod drill;
 mod error;
 pub mod holds;
 pub mod key_ring;

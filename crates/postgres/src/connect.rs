@@ -13,6 +13,7 @@ pub enum Purpose {
     Snapshot,
     Restore,
     Capture,
+    Drill,
 }
 
 impl Purpose {
@@ -21,6 +22,7 @@ impl Purpose {
             Self::Snapshot => "lethe snapshot",
             Self::Restore => "lethe restore",
             Self::Capture => "lethe capture",
+            Self::Drill => "lethe drill",
         }
     }
 }

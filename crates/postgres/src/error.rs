@@ -38,6 +38,8 @@ pub enum Error {
     Rewritten { table: String },
     #[error("run pg_dump: {problem}")]
     PgDump { problem: String, hint: Option<String> },
+    #[error("a server of its own: {problem}")]
+    PrivateServer { problem: String, hint: Option<String> },
     #[error("{stage} {object}: {problem}")]
     Unexpected { stage: &'static str, object: String, problem: String },
     #[error(transparent)]
@@ -87,7 +89,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::PgDump { hint, .. } => return hint.clone(),
+            Self::PgDump { hint, .. } | Self::PrivateServer { hint, .. } => return hint.clone(),
             Self::Settings(error) => return error.hint(),
             Self::Tls { .. } => "the server's certificate is always checked; name its CA with sslrootcert=… or PGSSLROOTCERT".to_owned(),
             Self::Connect { .. } | Self::Server { .. } => match self.code() {

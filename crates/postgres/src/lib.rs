@@ -14,6 +14,8 @@ pub mod facts;
 pub mod large_objects;
 mod passfile;
 pub mod pg_dump;
+pub mod private_server;
+mod programs;
 mod server_info;
 mod settings;
 mod tls;

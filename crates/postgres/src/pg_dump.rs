@@ -6,7 +6,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 use tokio_postgres::config::Host;
 
-use crate::{ConnectionSettings, Error};
+use crate::{ConnectionSettings, Error, programs};
 
 /// A `pg_dump` program and its version, `(15, 18)` for 15.18.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,28 +26,19 @@ impl PgDump {
         preferred: Option<&Path>,
         path: Option<&str>,
     ) -> Result<Self, Error> {
-        let mut folders: Vec<PathBuf> = preferred.into_iter().map(Path::to_owned).collect();
-        folders.extend(std::env::split_paths(path.unwrap_or_default()));
-        if let Ok(entries) = std::fs::read_dir("/usr/lib/postgresql") {
-            folders.extend(entries.flatten().map(|entry| entry.path().join("bin")));
-        }
-        let mut found: Vec<Self> = Vec::new();
-        for folder in folders {
-            let path = folder.join("pg_dump");
-            if let Some(version) = version(&path).await {
-                found.push(Self { path, version });
-            }
-        }
-        let newest = found.iter().map(|program| program.version).max();
-        found.into_iter().filter(|program| program.version.0 >= server_major).min_by_key(|program| program.version.0).ok_or_else(
-            || Error::PgDump {
-                problem: match newest {
-                    Some((major, minor)) => format!("the newest one found is {major}.{minor}, the server is version {server_major}"),
-                    None => "there is none on this machine".to_owned(),
-                },
-                hint: Some(format!("install the package postgresql-client-{server_major} or newer, or set pg_bin in lethe.toml")),
+        let found = programs::find("pg_dump", preferred, path).await;
+        let found = programs::choose(found, server_major).map_err(|newest| Error::PgDump {
+            problem: match newest {
+                Some((major, minor)) => {
+                    format!("the newest one found is {major}.{minor}, the server is version {server_major}")
+                }
+                None => "there is none on this machine".to_owned(),
             },
-        )
+            hint: Some(format!(
+                "install the package postgresql-client-{server_major} or newer, or set pg_bin in lethe.toml"
+            )),
+        })?;
+        Ok(Self { path: found.path, version: found.version })
     }
 
     /// Whether the program has the fixes for CVE-2025-8714 and CVE-2025-8715 (object names that carry commands).
@@ -96,10 +87,7 @@ impl PgDump {
 
 fn connection_environment(command: &mut Command, settings: &ConnectionSettings) {
     let config = settings.config();
-    // Nor is it anybody's business there what opens backups or stores.
-    let others = ["PG", "LETHE_", "AWS_"];
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    for name in names.filter(|name| others.iter().any(|prefix| name.starts_with(prefix))) {
+    for name in programs::not_their_business() {
         command.env_remove(name);
     }
     command.env("PGHOST", settings.host()).env("PGPORT", settings.port().to_string());
@@ -118,18 +106,4 @@ fn connection_environment(command: &mut Command, settings: &ConnectionSettings) 
         None if remote => command.env("PGSSLROOTCERT", "system"),
         None => command,
     };
-}
-
-/// `pg_dump (PostgreSQL) 15.18 (Debian …)`, or none if there is no such program.
-async fn version(path: &Path) -> Option<(u32, u32)> {
-    if !path.is_file() {
-        return None;
-    }
-    let output =
-        Command::new(path).arg("--version").stdin(Stdio::null()).kill_on_drop(true).output().await.ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let number = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
-    let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
-    let mut parts = number.split('.');
-    Some((digits(parts.next()?)?, parts.next().and_then(digits).unwrap_or(0)))
 }

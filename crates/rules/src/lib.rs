@@ -12,12 +12,14 @@
 //! - [`bucket_policy`]: whether Amazon itself guards the ledger's entries.
 //! - [`lifecycle`]: what a bucket's own rules delete, and what they should.
 //! - [`store_fitness`]: which settings of a bucket would break a promise.
+//! - [`drill`]: whether a drill has shown that a snapshot can be restored.
 //! - [`objection`]: everything that speaks against a restore, with the way out.
 
 pub mod anonymise;
 pub mod bucket_policy;
 mod check_expression;
 pub mod closure;
+pub mod drill;
 pub mod key;
 pub mod ledger;
 pub mod lifecycle;

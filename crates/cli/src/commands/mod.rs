@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod doctor;
+mod drill;
 mod hold;
 mod init;
 mod keys;
@@ -29,6 +30,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Snapshots => snapshots::run(&settings, output).await,
         Command::Tombstone(command) => tombstone::run(&settings, command, output).await,
         Command::Restore(args) => restore::run(&settings, args, output).await,
+        Command::Drill(args) => drill::run(&settings, args, output).await,
         Command::Verify(args) => verify::run(&settings, args, output).await,
         Command::Keys(command) => keys::run(&settings, command, output).await,
         Command::Doctor => doctor::run(&settings, output).await,

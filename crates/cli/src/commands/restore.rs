@@ -31,6 +31,7 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
         max_capture_lag: settings.max_capture_lag()?,
         subjects: settings.subjects()?,
         patience: duration("--patience", &args.patience)?,
+        read_back_all: false,
         request: args.request,
         acknowledged: args.acknowledge.iter().map(|answered| answered.code()).collect(),
     };
@@ -52,7 +53,7 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
     Ok(())
 }
 
-fn wanted(text: &str) -> Result<Wanted, Failure> {
+pub(super) fn wanted(text: &str) -> Result<Wanted, Failure> {
     if text == "latest" {
         return Ok(Wanted::Latest);
     }

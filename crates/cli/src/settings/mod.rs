@@ -1,6 +1,7 @@
 //! What was typed means this: flags over `LETHE_*` variables over `lethe.toml`.
 
 mod anonymise;
+mod drill;
 mod identity;
 mod reference;
 mod residency;
@@ -22,6 +23,7 @@ use serde::Deserialize;
 use crate::args::Common;
 use crate::failure::Failure;
 use anonymise::{AnonymiseSection, InactiveSection};
+use drill::DrillSection;
 use identity::SealedIdentity;
 use reference::ReferenceSection;
 use residency::{ResidencySection, TargetSection};
@@ -67,6 +69,8 @@ struct File {
     retention: RetentionSection,
     #[serde(default)]
     schedule: ScheduleSection,
+    #[serde(default)]
+    drill: DrillSection,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -136,6 +136,7 @@ async fn every_role_does_its_work_with_its_own_rights() {
         company.works("verify", &["tombstone", "verify"]).says("people erased");
         company.shell.server.create_database("restored");
         company.works("restore", &["restore", "--into", &company.shell.server.url("restored")]);
+        company.works("restore", &["drill"]);
         assert_eq!(company.shell.server.sql("restored", "SELECT count(*) FROM users"), "98");
         assert_eq!(company.ledger_bodies(), 3);
         let long_ago = SystemTime::now() - Duration::from_secs(5 * 86_400);

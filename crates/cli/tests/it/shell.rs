@@ -21,8 +21,11 @@ pub(crate) struct Ended {
 impl Shell {
     /// With a repository, and nothing in the database.
     pub(crate) fn new() -> Self {
-        let shell =
-            Self { folder: tempfile::tempdir().expect("a folder"), server: PgServer::start(bin_dir()) };
+        Self::on(PgServer::start(bin_dir()))
+    }
+
+    pub(crate) fn on(server: PgServer) -> Self {
+        let shell = Self { folder: tempfile::tempdir().expect("a folder"), server };
         shell.server.create_database("source");
         shell.run(&["init", "--store", &shell.store_url()]).expect_code(0);
         shell

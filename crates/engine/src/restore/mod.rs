@@ -59,7 +59,7 @@ pub(crate) use plan::rows;
 pub use plan::{Plan, PlannedTable};
 pub use select::{SnapshotInfo, Wanted, list, newest_at, newest_catalog};
 pub(crate) use select::{choose, ids as snapshot_ids, load_manifest};
-pub(crate) use target::begun;
+pub(crate) use target::{begun, query};
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -90,6 +90,8 @@ pub struct RestoreOptions {
     pub subjects: Vec<SubjectRef>,
     /// How long a target is waited for that has gone away in the middle.
     pub patience: Duration,
+    /// Look for erased keys in every table that an erasure may touch, not in the subjects' own alone.
+    pub read_back_all: bool,
 }
 
 /// A restore that may begin: everything decided, nothing written.

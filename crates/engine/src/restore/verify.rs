@@ -25,9 +25,9 @@ pub(super) async fn verify(
 ) -> Result<(), Error> {
     validate(prepared, target, unvalidated, progress).await?;
     let server = target.worker().await?;
-    let subjects = subject_tables(prepared);
-    progress.stage("look for erased keys", subjects.len() as u64);
-    for oid in subjects {
+    let tables = tables_to_read(prepared);
+    progress.stage("look for erased keys", tables.len() as u64);
+    for oid in tables {
         look_for_erased(prepared, &server, oid).await?;
         progress.advance(1);
     }
@@ -87,12 +87,13 @@ async fn validate_one(server: &Server, key: &Unvalidated) -> Result<(), Error> {
     })
 }
 
-fn subject_tables(prepared: &Prepared) -> BTreeSet<u32> {
+fn tables_to_read(prepared: &Prepared) -> BTreeSet<u32> {
     let tables = prepared.plan.tables.iter().filter(|table| table.filtered).map(|table| table.oid);
-    tables.filter(|oid| prepared.plan.filters.is_subject(*oid)).collect()
+    let all = prepared.options.read_back_all;
+    tables.filter(|oid| all || prepared.plan.filters.is_subject(*oid)).collect()
 }
 
-/// Reads the subject's table back and asks the filter again: the keys stay on this side of the connection.
+/// Reads a table back and asks the filter again: the keys stay on this side of the connection.
 async fn look_for_erased(prepared: &Prepared, server: &Server, oid: u32) -> Result<(), Error> {
     let manifest = &prepared.manifest;
     let data = manifest.tables.iter().find(|data| data.table == oid);

@@ -238,7 +238,7 @@ async fn remove_book(server: &Server) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) async fn query(
+pub(crate) async fn query(
     server: &Server,
     sql: &str,
 ) -> Result<Vec<lethe_postgres::tokio_postgres::Row>, Error> {

@@ -1,0 +1,58 @@
+//! PostgreSQL's programs on this machine.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+/// A program and its version, `(15, 18)` for 15.18.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
+    pub(crate) version: (u32, u32),
+}
+
+/// Every program of this name: in `preferred` (a folder), on the `PATH`, in Debian's `/usr/lib/postgresql/*/bin`.
+pub(crate) async fn find(name: &str, preferred: Option<&Path>, path: Option<&str>) -> Vec<Program> {
+    let mut folders: Vec<PathBuf> = preferred.into_iter().map(Path::to_owned).collect();
+    folders.extend(std::env::split_paths(path.unwrap_or_default()));
+    if let Ok(entries) = std::fs::read_dir("/usr/lib/postgresql") {
+        folders.extend(entries.flatten().map(|entry| entry.path().join("bin")));
+    }
+    let mut found = Vec::new();
+    for folder in folders {
+        let path = folder.join(name);
+        if let Some(version) = version(&path).await {
+            found.push(Program { path, version });
+        }
+    }
+    found
+}
+
+/// The oldest of them that is at least this major version; else the newest version that there is.
+pub(crate) fn choose(found: Vec<Program>, major: u32) -> Result<Program, Option<(u32, u32)>> {
+    let newest = found.iter().map(|program| program.version).max();
+    let fits = found.into_iter().filter(|program| program.version.0 >= major);
+    fits.min_by_key(|program| program.version.0).ok_or(newest)
+}
+
+/// Variables of this process that a program which it starts must not see: what would lead it to another server, and what
+/// opens backups or stores.
+pub(crate) fn not_their_business() -> impl Iterator<Item = String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| ["PG", "LETHE_", "AWS_"].iter().any(|prefix| name.starts_with(prefix)))
+}
+
+/// `pg_dump (PostgreSQL) 15.18 (Debian …)`, or none if there is no such program.
+async fn version(path: &Path) -> Option<(u32, u32)> {
+    if !path.is_file() {
+        return None;
+    }
+    let output =
+        Command::new(path).arg("--version").stdin(Stdio::null()).kill_on_drop(true).output().await.ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let number = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
+    let mut parts = number.split('.');
+    Some((digits(parts.next()?)?, parts.next().and_then(digits).unwrap_or(0)))
+}
