@@ -10,6 +10,8 @@ use tokio::process::Command;
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
     pub(crate) version: (u32, u32),
+    /// It lies in the folder that was named.
+    pub(crate) named: bool,
 }
 
 /// Every program of this name: in `preferred` (a folder), on the `PATH`, in Debian's `/usr/lib/postgresql/*/bin`.
@@ -20,20 +22,21 @@ pub(crate) async fn find(name: &str, preferred: Option<&Path>, path: Option<&str
         folders.extend(entries.flatten().map(|entry| entry.path().join("bin")));
     }
     let mut found = Vec::new();
-    for folder in folders {
+    for (place, folder) in folders.into_iter().enumerate() {
+        let named = preferred.is_some() && place == 0;
         let path = folder.join(name);
         if let Some(version) = version(&path).await {
-            found.push(Program { path, version });
+            found.push(Program { path, version, named });
         }
     }
     found
 }
 
-/// The oldest of them that is at least this major version; else the newest version that there is.
+/// The one of the named folder, or else the oldest, that is at least this major version; else the newest version that there is.
 pub(crate) fn choose(found: Vec<Program>, major: u32) -> Result<Program, Option<(u32, u32)>> {
     let newest = found.iter().map(|program| program.version).max();
     let fits = found.into_iter().filter(|program| program.version.0 >= major);
-    fits.min_by_key(|program| program.version.0).ok_or(newest)
+    fits.min_by_key(|program| (!program.named, program.version.0)).ok_or(newest)
 }
 
 /// Variables of this process that a program which it starts must not see: what would lead it to another server, and what
@@ -55,4 +58,21 @@ async fn version(path: &Path) -> Option<(u32, u32)> {
     let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
     let mut parts = number.split('.');
     Some((digits(parts.next()?)?, parts.next().and_then(digits).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_folder_is_obeyed_if_its_program_is_new_enough() {
+        let program =
+            |major: u32, named| Program { path: major.to_string().into(), version: (major, 1), named };
+        let chosen = |all: &[Program], major| choose(all.to_vec(), major).map(|program| program.version.0);
+        let all = [program(18, true), program(15, false), program(16, false)];
+        assert_eq!(chosen(&all, 15), Ok(18));
+        assert_eq!(chosen(&all[1..], 15), Ok(15));
+        assert_eq!(chosen(&[program(14, true), program(16, false)], 15), Ok(16));
+        assert_eq!(chosen(&all, 19), Err(Some((18, 1))));
+    }
 }
