@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use lethe_engine::ExitCode;
 use lethe_engine::drill::{self, DrillEvidence, DrillOptions, Pick, Where};
-use lethe_engine::ledger::Freshness;
 use lethe_engine::progress::Progress;
 use lethe_engine::restore::{RestoreOptions, Wanted};
 
-use super::restore::wanted;
+use super::restore::{Everyday, wanted};
 use crate::args::Drill;
 use crate::failure::Failure;
 use crate::output::{Output, count};
@@ -88,23 +86,14 @@ pub(crate) async fn run(settings: &Settings, args: Drill, output: &Output) -> Re
 }
 
 fn restore_options(settings: &Settings, args: &Drill) -> Result<RestoreOptions, Failure> {
-    Ok(RestoreOptions {
+    let everyday = Everyday {
         snapshot: if args.pick.is_some() { Wanted::Latest } else { wanted(&args.snapshot)? },
-        jobs: settings.jobs(args.jobs)?,
-        memory: settings.memory(args.memory.as_deref())?,
-        no_owner: false,
-        no_acl: false,
-        role: None,
-        references: settings.references()?,
-        anonymise: settings.anonymise(Timestamp::now())?,
-        freshness: Freshness { max_age: settings.max_ledger_age()?, known_head: None },
-        max_capture_lag: settings.max_capture_lag()?,
-        subjects: settings.subjects()?,
+        jobs: args.jobs,
+        memory: args.memory.as_deref(),
+        acknowledged: &args.acknowledge,
         patience: PATIENCE,
-        request: None,
-        acknowledged: args.acknowledge.iter().map(|answered| answered.code()).collect(),
-        read_back_all: true,
-    })
+    };
+    Ok(RestoreOptions { read_back_all: true, ..everyday.options(settings)? })
 }
 
 fn show(evidence: &DrillEvidence, output: &Output) {

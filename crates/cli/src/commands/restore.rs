@@ -1,5 +1,7 @@
 //! `lethe restore`.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use lethe_engine::ledger::Freshness;
 use lethe_engine::progress::Progress;
@@ -7,7 +9,7 @@ use lethe_engine::restore::{Plan, RestoreOptions, RestoreReport, Wanted, prepare
 
 use lethe_format::ledger::Head;
 
-use crate::args::Restore;
+use crate::args::{Acknowledged, Restore};
 use crate::failure::Failure;
 use crate::output::{Output, bytes, count};
 use crate::progress_bar;
@@ -15,25 +17,22 @@ use crate::settings::{Settings, duration};
 
 pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> Result<(), Failure> {
     let target = Settings::typed_server(&args.into, "--into")?;
-    let options = RestoreOptions {
+    let everyday = Everyday {
         snapshot: wanted(&args.snapshot)?,
-        jobs: settings.jobs(args.jobs)?,
-        memory: settings.memory(args.memory.as_deref())?,
+        jobs: args.jobs,
+        memory: args.memory.as_deref(),
+        acknowledged: &args.acknowledge,
+        patience: duration("--patience", &args.patience)?,
+    };
+    let options = everyday.options(settings)?;
+    let known_head = args.known_head.as_deref().map(known_head).transpose()?;
+    let options = RestoreOptions {
         no_owner: args.no_owner,
         no_acl: args.no_acl,
         role: args.role,
-        references: settings.references()?,
-        anonymise: settings.anonymise(Timestamp::now())?,
-        freshness: Freshness {
-            max_age: settings.max_ledger_age()?,
-            known_head: args.known_head.as_deref().map(known_head).transpose()?,
-        },
-        max_capture_lag: settings.max_capture_lag()?,
-        subjects: settings.subjects()?,
-        patience: duration("--patience", &args.patience)?,
-        read_back_all: false,
+        freshness: Freshness { known_head, ..options.freshness },
         request: args.request,
-        acknowledged: args.acknowledge.iter().map(|answered| answered.code()).collect(),
+        ..options
     };
     settings.residency()?.check_target(&target)?;
     let repository = settings.open_repository().await?;
@@ -51,6 +50,38 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
     show_report(&report, output);
     output.summary("restore", &report);
     Ok(())
+}
+
+/// What is typed for every restore, a drill's too. All else that decides what comes back is in the settings, so that a drill
+/// tries what a restore would do.
+pub(super) struct Everyday<'a> {
+    pub(super) snapshot: Wanted,
+    pub(super) jobs: Option<usize>,
+    pub(super) memory: Option<&'a str>,
+    pub(super) acknowledged: &'a [Acknowledged],
+    pub(super) patience: Duration,
+}
+
+impl Everyday<'_> {
+    pub(super) fn options(self, settings: &Settings) -> Result<RestoreOptions, Failure> {
+        Ok(RestoreOptions {
+            snapshot: self.snapshot,
+            jobs: settings.jobs(self.jobs)?,
+            memory: settings.memory(self.memory)?,
+            no_owner: false,
+            no_acl: false,
+            role: None,
+            references: settings.references()?,
+            anonymise: settings.anonymise(Timestamp::now())?,
+            freshness: Freshness { max_age: settings.max_ledger_age()?, known_head: None },
+            max_capture_lag: settings.max_capture_lag()?,
+            subjects: settings.subjects()?,
+            patience: self.patience,
+            request: None,
+            acknowledged: self.acknowledged.iter().map(|answered| answered.code()).collect(),
+            read_back_all: false,
+        })
+    }
 }
 
 pub(super) fn wanted(text: &str) -> Result<Wanted, Failure> {
