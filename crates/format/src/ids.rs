@@ -72,108 +72,74 @@ impl From<Digest> for String {
     }
 }
 
-/// A snapshot's name: the UTC second at which it began, its milliseconds and 14 random bits, `20261123T114905Z-6f3a1c`.
-///
-/// Its order as text is the order in time.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SnapshotId(String);
+/// A type of ids that are made of a time and random bits, and are read back by their shape alone.
+macro_rules! id_in_time {
+    ($(#[$documentation:meta])* $name:ident, $expected:literal) => {
+        $(#[$documentation])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
 
-impl SnapshotId {
-    /// The six digits after the second are its milliseconds (10 bits) and 14 random bits, so that ids of one second sort
-    /// in the order of time as well.
-    #[must_use]
-    pub fn new(at: Timestamp, random: u32) -> Self {
-        Self(in_time(at, random))
-    }
+        impl $name {
+            /// The six digits after the second are its milliseconds (10 bits) and 14 random bits, so that ids of one
+            /// second sort in the order of time as well.
+            #[must_use]
+            pub fn new(at: Timestamp, random: u32) -> Self {
+                Self(in_time(at, random))
+            }
 
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for SnapshotId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for SnapshotId {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        if is_in_time(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Error::InvalidId { expected: "a snapshot id", text: shorten(text) })
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-    }
-}
 
-impl TryFrom<String> for SnapshotId {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self, Error> {
-        text.parse()
-    }
-}
-
-impl From<SnapshotId> for String {
-    fn from(id: SnapshotId) -> Self {
-        id.0
-    }
-}
-
-/// The name of something that happened at some time and left a document, such as a report: shaped like a snapshot's.
-///
-/// Its order as text is the order in time.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct EventId(String);
-
-impl EventId {
-    #[must_use]
-    pub fn new(at: Timestamp, random: u32) -> Self {
-        Self(in_time(at, random))
-    }
-
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for EventId {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        if is_in_time(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Error::InvalidId { expected: "an id such as 20261123T114905Z-6f3a1c", text: shorten(text) })
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
         }
-    }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                if is_in_time(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(Error::InvalidId { expected: $expected, text: shorten(text) })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+
+            fn try_from(text: String) -> Result<Self, Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+    };
 }
 
-impl TryFrom<String> for EventId {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self, Error> {
-        text.parse()
-    }
+id_in_time! {
+    /// A snapshot's name: the UTC second at which it began, its milliseconds and 14 random bits, `20261123T114905Z-6f3a1c`.
+    ///
+    /// Its order as text is the order in time.
+    SnapshotId, "a snapshot id"
 }
 
-impl From<EventId> for String {
-    fn from(id: EventId) -> Self {
-        id.0
-    }
+id_in_time! {
+    /// The name of something that happened at some time and left a document, such as a report: shaped like a snapshot's.
+    ///
+    /// Its order as text is the order in time.
+    EventId, "an id such as 20261123T114905Z-6f3a1c"
 }
 
 fn in_time(at: Timestamp, random: u32) -> String {
