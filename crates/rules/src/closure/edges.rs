@@ -4,7 +4,7 @@ use lethe_format::catalog::{
     Action, Catalog, Column, EqualityOperator, ForeignKey, KeyPair, Matching, Table,
 };
 use lethe_format::ledger::Keys;
-use lethe_format::reference::{OnErase, Reference, TableColumns, When};
+use lethe_format::reference::{OnErase, Reference, TableColumns};
 
 use super::subjects::{SubjectKey, parse_keys};
 use crate::key::{self, KeyReader, KeySet};
@@ -66,7 +66,7 @@ pub fn known_references(catalog: &Catalog, references: &[Reference]) -> (Vec<Ref
     let mut known = Vec::new();
     let mut objections = Vec::new();
     for reference in references {
-        match sides(catalog, reference) {
+        match named(catalog, reference) {
             Ok(_) => known.push(reference.clone()),
             Err(objection) => objections.push(objection),
         }
@@ -78,34 +78,38 @@ fn object(reference: &Reference) -> String {
     format!("reference {reference}")
 }
 
-type Side<'a> = (&'a Table, Vec<&'a Column>);
-
 /// The tables and columns that a reference names.
-fn sides<'a>(catalog: &'a Catalog, reference: &Reference) -> Result<(Side<'a>, Side<'a>), Objection> {
+struct Named<'a> {
+    child: &'a Table,
+    from: Vec<&'a Column>,
+    parent: &'a Table,
+    to: Vec<&'a Column>,
+    /// The column of the condition, and its value as text.
+    when: Option<(&'a Column, &'a str)>,
+}
+
+fn named<'a>(catalog: &'a Catalog, reference: &'a Reference) -> Result<Named<'a>, Objection> {
     let unknown = |problem: String| {
         Objection::new(Code::UnknownReference, object(reference), problem)
             .hint("a table or column that was renamed needs a rule for each of its names")
+    };
+    let column = |table: &'a Table, name: &str| {
+        table.column_named(name).ok_or_else(|| unknown(format!("{} has no column {name}", table.name)))
     };
     let side = |side: &TableColumns| {
         let table = catalog
             .table_named(&side.table)
             .ok_or_else(|| unknown(format!("there is no table {}", side.table)))?;
-        let column = |name: &String| {
-            table.column_named(name).ok_or_else(|| unknown(format!("{} has no column {name}", table.name)))
-        };
-        Ok((table, side.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?))
+        let columns = side.columns.iter().map(|name| column(table, name)).collect::<Result<Vec<_>, _>>()?;
+        Ok((table, columns))
     };
-    let (child, parent) = (side(&reference.from)?, side(&reference.to)?);
-    if let Some(when) = &reference.when
-        && child.0.column_named(&when.column).is_none()
-    {
-        return Err(unknown(format!("{} has no column {}", child.0.name, when.column)));
-    }
-    Ok((child, parent))
+    let ((child, from), (parent, to)) = (side(&reference.from)?, side(&reference.to)?);
+    let when = reference.when.as_ref().map(|when| Ok((column(child, &when.column)?, when.equals.as_str())));
+    Ok(Named { child, from, parent, to, when: when.transpose()? })
 }
 
 fn bind(catalog: &Catalog, reference: &Reference) -> Result<Edge, Objection> {
-    let ((child, from), (parent, to)) = sides(catalog, reference)?;
+    let Named { child, from, parent, to, when } = named(catalog, reference)?;
     let refuse = |problem: String| Objection::new(Code::UnsupportedReference, object(reference), problem);
     if from.len() != to.len() || from.is_empty() {
         return Err(refuse(format!("{} columns refer to {}", from.len(), to.len())));
@@ -146,7 +150,9 @@ fn bind(catalog: &Catalog, reference: &Reference) -> Result<Edge, Objection> {
             temporal: false,
         },
         by_rule: true,
-        when: reference.when.as_ref().map(|when| condition(catalog, reference, child, when)).transpose()?,
+        when: when
+            .map(|(column, equals)| condition(catalog, reference, child, column, equals))
+            .transpose()?,
     })
 }
 
@@ -154,23 +160,22 @@ fn condition(
     catalog: &Catalog,
     reference: &Reference,
     table: &Table,
-    when: &When,
+    column: &Column,
+    equals: &str,
 ) -> Result<Condition, Objection> {
-    let refuse = |problem: String| Objection::new(Code::UnsupportedReference, object(reference), problem);
-    let column = table
-        .column_named(&when.column)
-        .ok_or_else(|| refuse(format!("{} has no column {}", table.name, when.column)))?;
     let undecidable = |reason| {
         let problem = format!("the column {} of {} cannot be compared: {reason}", column.name, table.name);
         Objection::new(Code::UndecidableEquality, object(reference), problem)
     };
     let domain = key::column_domain(catalog, column).map_err(undecidable)?;
     let reader = key::reader(catalog, column, &domain).map_err(undecidable)?;
-    let column =
+    let key =
         SubjectKey { table: table.oid, columns: vec![column.attnum], reader: KeyReader::new(vec![reader]) };
-    let value = parse_keys(&column, &Keys::Tuples(vec![vec![when.equals.clone()]]))
-        .map_err(|_| refuse(format!("what {} should equal is no value of its type", when.column)))?;
-    Ok(Condition { column, value })
+    let value = parse_keys(&key, &Keys::Tuples(vec![vec![equals.to_owned()]])).map_err(|_| {
+        let problem = format!("what {} should equal is no value of its type", column.name);
+        Objection::new(Code::UnsupportedReference, object(reference), problem)
+    })?;
+    Ok(Condition { column: key, value })
 }
 
 fn joins_the_same(key: &ForeignKey, other: &ForeignKey) -> bool {
