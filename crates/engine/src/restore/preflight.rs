@@ -154,7 +154,7 @@ async fn ours_or_empty(
         return Ok(None);
     }
     let problem = format!("it is not empty: it holds {}", found.join(", "));
-    let hint = "restore into a database that was just created";
+    let hint = "restore into a database that was just created; if this is where a restore was killed at its very end, it is complete: an unfinished one leaves a schema lethe";
     Ok(Some(Objection::new(Code::TargetNotEmpty, object, problem).hint(hint)))
 }
 
