@@ -71,6 +71,8 @@ pub enum Error {
         #[source]
         cause: Box<Error>,
     },
+    #[error("database {database}: {sessions} sessions of a restore that was interrupted do not end")]
+    Leftovers { database: String, sessions: i64 },
     #[error("the restore is refused: {}", count(.0.len()))]
     Refused(Vec<Objection>),
     #[error("filter rows of snapshot {snapshot}")]
@@ -202,6 +204,9 @@ impl Error {
             Self::LedgerUnreadable { cause } => return cause.hint(),
             Self::StaleLedger { .. } => {
                 "is the store a stale copy, or does nobody write heartbeats? If their writer is down and you know the newest entry from elsewhere, state it: --known-head SEQ:HASH"
+            }
+            Self::Leftovers { .. } => {
+                "the server has been asked to end them; pg_stat_activity (application_name = 'lethe restore') says what they wait for"
             }
             Self::Damaged { .. } => {
                 "nothing of it was loaded; take another snapshot with --snapshot, and check the store"

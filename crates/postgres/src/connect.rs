@@ -105,11 +105,11 @@ impl Server {
         &self.settings
     }
 
-    /// Takes an advisory lock of this name until the session ends. False if another session still has it after five
+    /// Takes an advisory lock of this name until the session ends. False if another session still has it after fifteen
     /// seconds: one that was killed just now holds its locks for a moment.
     pub async fn lock_for_session(&self, name: &str) -> Result<bool, Error> {
         let sql = format!(
-            "SET lock_timeout = '5s'; SELECT pg_advisory_lock(hashtext({})); SET lock_timeout = 0",
+            "SET lock_timeout = '15s'; SELECT pg_advisory_lock(hashtext({})); SET lock_timeout = 0",
             quote_literal(name)
         );
         match self.run(&sql, "lock", &self.settings).await {

@@ -167,19 +167,16 @@ fn rows_that_are_refused_are_in_no_output_and_no_log() {
 }
 
 #[test]
-fn a_restore_needs_no_disk_of_its_own() {
+fn neither_a_snapshot_nor_a_restore_needs_a_disk_of_its_own() {
     let shell = Shell::new();
     shell.server.sql(
         "source",
         "CREATE TABLE person (id int PRIMARY KEY, note text);
          INSERT INTO person SELECT i, repeat(md5(i::text), 10) FROM generate_series(1, 40000) i;",
     );
-    shell.snapshot().expect_code(0);
-    shell.run(&["tombstone", "add", "--subject", "public.person", "--id", "7"]).expect_code(0);
     // No file may grow beyond this many kilobytes (`setrlimit(2)`: the signal that comes then ends the process).
-    let limited = |kilobytes: u32, database: &str| {
-        shell.server.create_database(database);
-        let lethe = shell.command(&["restore", "--into", &shell.server.url(database)]);
+    let limited = |kilobytes: u32, arguments: &[&str]| {
+        let lethe = shell.command(arguments);
         let mut command = std::process::Command::new("bash");
         command.args(["-c", &format!("ulimit -f {kilobytes} && exec \"$@\""), "bash"]);
         command.arg(lethe.get_program()).args(lethe.get_args()).current_dir(shell.folder.path());
@@ -191,8 +188,15 @@ fn a_restore_needs_no_disk_of_its_own() {
         }
         Shell::ended(&mut command)
     };
-    limited(8, "restored").expect_code(0);
+    let into = |kilobytes: u32, database: &str| {
+        shell.server.create_database(database);
+        limited(kilobytes, &["restore", "--into", &shell.server.url(database)])
+    };
+    // 13 MB of rows, of which the store of files keeps less than one, in a file for each chunk.
+    limited(2000, &["snapshot", "--from", &shell.server.url("source")]).expect_code(0);
+    shell.run(&["tombstone", "add", "--subject", "public.person", "--id", "7"]).expect_code(0);
+    into(8, "restored").expect_code(0);
     assert_eq!(shell.server.sql("restored", "SELECT count(*) FROM person"), "39999");
     // The control: the cut-over's entry in this store of files is too much for no byte at all.
-    assert_ne!(limited(0, "control").code, 0, "the limit limits nothing");
+    assert_ne!(into(0, "control").code, 0, "the limit limits nothing");
 }

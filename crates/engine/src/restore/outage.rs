@@ -76,6 +76,8 @@ fn delay(elapsed: Duration) -> Duration {
 fn recovery(error: &Error, again: bool) -> Recovery {
     match error {
         Error::Postgres(error) => error.recovery(),
+        // A server that is busy with its disk notices late that it was asked to end them.
+        Error::Leftovers { .. } => Recovery::Time,
         Error::Store(lethe_store::Error::GaveUp { .. }) => Recovery::Person,
         // Most likely by our own sessions, which the server has not ended yet.
         Error::Refused(objections)

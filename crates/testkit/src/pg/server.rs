@@ -37,15 +37,26 @@ impl PgServer {
     /// Starts a server with further settings, each `name=value`.
     #[must_use]
     pub fn start_with(bin: impl AsRef<Path>, settings: &[&str]) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        // A socket's path has at most 107 bytes, so this cannot lie deep below the target folder.
-        let home = std::env::temp_dir().join(format!("lethe-pg-{}-{number}", std::process::id()));
-        let _ = fs::remove_dir_all(&home);
-        make_directory(&home);
+        let home = new_home();
         new_cluster(bin.as_ref(), &home.join("data"));
+        Self::launched(bin.as_ref(), home, settings)
+    }
+
+    /// A hot standby of this server, with further settings of its own; it streams what happens here from now on.
+    ///
+    /// # Panics
+    /// If it cannot be made, or does not start.
+    #[must_use]
+    pub fn standby(&self, settings: &[&str]) -> Self {
+        let home = new_home();
+        let mut copy = self.tool("pg_basebackup");
+        run(copy.arg("-D").arg(home.join("data")).args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]));
+        Self::launched(&self.bin, home, settings)
+    }
+
+    fn launched(bin: &Path, home: PathBuf, settings: &[&str]) -> Self {
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        let mut server = Self { bin: bin.as_ref().to_owned(), home, settings, process: None };
+        let mut server = Self { bin: bin.to_owned(), home, settings, process: None };
         server.launch();
         server
     }
@@ -259,6 +270,16 @@ impl PgServer {
     pub fn run_tool(&self, name: &str, arguments: &[&str]) -> Vec<u8> {
         run(self.tool(name).args(arguments)).stdout
     }
+}
+
+/// A folder for one server. A socket's path has at most 107 bytes, so this cannot lie deep below the target folder.
+fn new_home() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let home = std::env::temp_dir().join(format!("lethe-pg-{}-{number}", std::process::id()));
+    let _ = fs::remove_dir_all(&home);
+    make_directory(&home);
+    home
 }
 
 impl Drop for PgServer {

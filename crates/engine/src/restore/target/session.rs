@@ -28,7 +28,7 @@ pub(super) async fn take_lock(server: &Server) -> Result<(), Error> {
     }
     let object = format!("database {}", server.settings().database());
     let objection = Objection::new(Code::TargetInUse, object, "another restore into it is under way")
-        .hint("wait for it, or end it");
+        .hint("wait for it, or end it; one that was killed just now holds it until the server has noticed: run this again");
     Err(Error::Refused(vec![objection]))
 }
 
@@ -39,14 +39,11 @@ pub(super) async fn end_leftovers(server: &Server) -> Result<(), Error> {
     let sql = "SELECT count(*) FILTER (WHERE NOT pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
                WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
                  AND application_name = 'lethe restore' AND usename = current_user";
-    let left = query(server, sql).await?.first().map_or(0, |row| row.get::<_, i64>(0));
-    if left == 0 {
+    let sessions = query(server, sql).await?.first().map_or(0, |row| row.get::<_, i64>(0));
+    if sessions == 0 {
         return Ok(());
     }
-    let object = format!("database {}", server.settings().database());
-    let problem = format!("{left} sessions of a restore that was interrupted do not end");
-    let hint = "wait for them (pg_stat_activity, application_name = 'lethe restore')";
-    Err(Error::Refused(vec![Objection::new(Code::TargetInUse, object, problem).hint(hint)]))
+    Err(Error::Leftovers { database: server.settings().database().to_owned(), sessions })
 }
 
 /// What a server tells its log, and modules that listen, about statements, their parameters and their errors: a failing
