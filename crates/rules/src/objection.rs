@@ -74,7 +74,6 @@ pub enum Code {
     MissingPrivilege,
     EncodingDiffers,
     CollationDiffers,
-    FreeSpace,
     MissingObject,
     UnfinishedRestore,
 }

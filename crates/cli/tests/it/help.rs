@@ -38,3 +38,31 @@ fn every_command_teaches() {
     }
     assert!(help(&["tombstone", "add"]).contains("lethe tombstone add --subject public.users --id 4711"));
 }
+
+/// Nobody should meet a word at three in the morning that the runbook does not explain.
+#[test]
+fn the_runbook_explains_every_exit_code_and_every_objection() {
+    let runbook = include_str!("../../../../docs/RUNBOOK.md");
+    for code in 0..=9 {
+        assert!(runbook.contains(&format!("\n| {code} | ")), "exit code {code}");
+    }
+    let source = include_str!("../../../rules/src/objection.rs");
+    let (_, after) = source.split_once("pub enum Code {").expect("the codes");
+    let (codes, _) = after.split_once("\n}").expect("their end");
+    let codes: Vec<&str> = codes
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(','))
+        .filter(|line| !line.starts_with("//"))
+        .collect();
+    assert!(codes.len() > 20, "{codes:?}");
+    for code in codes {
+        let mut name = String::new();
+        for letter in code.chars() {
+            if letter.is_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.extend(letter.to_lowercase());
+        }
+        assert!(runbook.contains(&format!("`{name}`")), "{name}");
+    }
+}
