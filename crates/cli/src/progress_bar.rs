@@ -9,10 +9,19 @@ use crate::output::Output;
 
 /// Runs a flow and shows how far it is.
 pub(crate) async fn show<T>(output: &Output, progress: &Progress, flow: impl Future<Output = T>) -> T {
+    show_on(&ProgressBar::new(0), output, progress, flow).await
+}
+
+/// The same on a bar that others print above.
+pub(crate) async fn show_on<T>(
+    bar: &ProgressBar,
+    output: &Output,
+    progress: &Progress,
+    flow: impl Future<Output = T>,
+) -> T {
     if !output.shows_progress() {
         return flow.await;
     }
-    let bar = ProgressBar::new(0);
     let mut flow = std::pin::pin!(flow);
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut stage = "";

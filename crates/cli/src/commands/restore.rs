@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use lethe_engine::ledger::Freshness;
 use lethe_engine::progress::Progress;
@@ -37,19 +38,32 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
     settings.residency()?.check_target(&target)?;
     let repository = settings.open_repository().await?;
     let last_seen = settings.last_seen(&repository);
-    let progress = Progress::default();
+    let bar = ProgressBar::new(0);
+    let progress = telling_when_it_is_ready(bar.clone(), *output);
     let preparing = prepare(&repository, &target, options, last_seen, &progress);
-    let prepared = progress_bar::show(output, &progress, preparing).await?;
+    let prepared = progress_bar::show_on(&bar, output, &progress, preparing).await?;
     show_plan(prepared.plan(), output);
     if args.dry_run {
         output.say("\ndry run: nothing was written");
         output.summary("restore", prepared.plan());
         return Ok(());
     }
-    let report = progress_bar::show(output, &progress, prepared.run(&progress)).await?;
+    let report = progress_bar::show_on(&bar, output, &progress, prepared.run(&progress)).await?;
     show_report(&report, output);
     output.summary("restore", &report);
     Ok(())
+}
+
+/// Applications need not wait for the verification, so the person who lets them in is told at once, on a terminal or not.
+fn telling_when_it_is_ready(bar: ProgressBar, output: Output) -> Progress {
+    Progress::observed(Box::new(move |stage| {
+        if stage == "ready" {
+            bar.suspend(|| {
+                output.say("ready: applications can connect; the rest is verified while they work");
+                output.item("ready", &serde_json::json!({}));
+            });
+        }
+    }))
 }
 
 /// What is typed for every restore, a drill's too. All else that decides what comes back is in the settings, so that a drill

@@ -32,6 +32,7 @@ fn the_main_job_with_json() {
     );
     let ended = shell.run(&["restore", "--into", &into, "--output", "json"]);
     ended.expect_code(0);
+    assert!(ended.out.lines().any(|line| line == r#"{"type":"ready"}"#), "{}", ended.out);
     let last = ended.out.lines().last().expect("a summary");
     for part in [
         "\"type\":\"summary\"",
@@ -135,6 +136,6 @@ fn a_snapshot_of_a_standby_is_like_one_of_its_primary() {
     snapshot.expect_code(0);
     shell.run(&["tombstone", "add", "--subject", "public.users", "--id", "1"]).expect_code(0);
     shell.server.create_database("restored");
-    shell.restore("restored").expect_code(0);
+    shell.restore("restored").expect_code(0).says("ready: applications can connect");
     assert_eq!(shell.server.sql("restored", "SELECT count(*) FROM orders"), "495");
 }

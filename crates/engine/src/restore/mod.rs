@@ -287,6 +287,7 @@ impl Prepared {
         if seconds.ready == 0.0 {
             seconds.ready = now();
         }
+        progress.stage("ready", 0);
         let (tables, late) = (load::counts(&target).await?, target.late_removed().await?);
         verify::verify(self, &target, &statements.unvalidated(self), progress).await?;
         seconds.verified = now();
