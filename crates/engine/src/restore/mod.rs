@@ -286,8 +286,8 @@ impl Prepared {
         let now = || since_start.elapsed().as_secs_f64();
         if seconds.ready == 0.0 {
             seconds.ready = now();
+            progress.stage("ready", 0);
         }
-        progress.stage("ready", 0);
         let (tables, late) = (load::counts(&target).await?, target.late_removed().await?);
         verify::verify(self, &target, &statements.unvalidated(self), progress).await?;
         seconds.verified = now();
