@@ -64,12 +64,15 @@ pub fn next_row<'a>(
         fields.clear();
         return Ok(None);
     }
-    fields.resize(field_count, None);
     let truncated = Error::Truncated { len: rows.len() };
     let (count, mut rest) = rows.split_first_chunk::<2>().ok_or(truncated)?;
     let count = i16::from_be_bytes(*count);
     if usize::try_from(count) != Ok(field_count) {
         return Err(Error::FieldCount { found: count, expected: field_count });
+    }
+    // The rows of a chunk all have the same number, so this is done for its first one alone.
+    if fields.len() != field_count {
+        fields.resize(field_count, None);
     }
     for (field, place) in fields.iter_mut().enumerate() {
         let (length, after) = rest.split_first_chunk::<4>().ok_or(truncated)?;

@@ -12,7 +12,7 @@ use lethe_format::manifest::CopyFormat;
 use lethe_format::{copy_binary, copy_text};
 
 use crate::anonymise::{Filled, Masks};
-use crate::closure::{Scratch, Verdict, judge};
+use crate::closure::{Scratch, Verdict, is_hit, verdict};
 use crate::closure::{Sets, TableRules};
 use crate::key::{KeyBuffer, KeyReader, ValueError};
 
@@ -99,7 +99,12 @@ impl Filters {
         for_each_row(rules, chunk, |row, place| {
             counts.read += 1;
             let unreadable = |cause| Error::Key { table: rules.name.clone(), cause };
-            let verdict = judge(rules, &self.sets, row, &mut scratch).map_err(unreadable)?;
+            let hit = is_hit(rules, &self.sets, row, &mut scratch).map_err(unreadable)?;
+            if !hit && !masked {
+                counts.loaded += 1;
+                return Ok(());
+            }
+            let verdict = if hit { verdict(rules, &scratch) } else { Verdict::Keep };
             let changes = match verdict {
                 Verdict::Keep => Vec::new(),
                 Verdict::Change(change) => change.fields,
@@ -216,6 +221,11 @@ impl Row<'_> {
         key: &mut KeyBuffer,
     ) -> Result<bool, ValueError> {
         let stored = |field: &usize| self.fields.get(*field).copied().flatten();
+        if let ([only], CopyFormat::Binary) = (fields, self.format) {
+            let Some(value) = stored(only) else { return Ok(false) };
+            reader.binary(std::iter::once(value), key)?;
+            return Ok(true);
+        }
         if fields.iter().any(|field| stored(field).is_none()) {
             return Ok(false);
         }

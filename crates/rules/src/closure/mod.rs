@@ -44,7 +44,7 @@ pub use subjects::{KeyError, SubjectKey, Tombstones, parse_keys, subject_key};
 pub(crate) use table_rules::TableRules;
 use table_rules::{Effect, FieldChange};
 use verdict::RowChange;
-pub(crate) use verdict::{Scratch, Verdict, judge};
+pub(crate) use verdict::{Scratch, Verdict, is_hit, judge, verdict};
 
 /// The closure while it is being computed.
 #[derive(Debug)]

@@ -30,7 +30,7 @@ pub(crate) struct Scratch {
     hits: Vec<(usize, Option<u64>)>,
 }
 
-/// Judges a row. The common answers, nothing hit and dropped alone, are found without allocation.
+/// Judges a row.
 #[inline]
 pub(crate) fn judge(
     rules: &TableRules,
@@ -38,6 +38,18 @@ pub(crate) fn judge(
     row: &Row<'_>,
     scratch: &mut Scratch,
 ) -> Result<Verdict, ValueError> {
+    Ok(if is_hit(rules, sets, row, scratch)? { verdict(rules, scratch) } else { Verdict::Keep })
+}
+
+/// Whether the row refers to anything that is gone or changed: the question that nearly every row answers with no. What it
+/// refers to is left in `scratch`, for [`verdict`].
+#[inline]
+pub(crate) fn is_hit(
+    rules: &TableRules,
+    sets: &Sets,
+    row: &Row<'_>,
+    scratch: &mut Scratch,
+) -> Result<bool, ValueError> {
     scratch.hits.clear();
     for (index, probe) in rules.probes.iter().enumerate() {
         let asked = !sets.is_empty(probe.set) || probe.tombstones.is_some();
@@ -64,16 +76,18 @@ pub(crate) fn judge(
             scratch.hits.push(hit);
         }
     }
-    if scratch.hits.is_empty() {
-        return Ok(Verdict::Keep);
-    }
+    Ok(!scratch.hits.is_empty())
+}
+
+/// What becomes of the row that was asked about last, and was hit.
+pub(crate) fn verdict(rules: &TableRules, scratch: &Scratch) -> Verdict {
     let drops = |(index, nulled): &(usize, Option<u64>)| {
         nulled.is_none() && matches!(rules.probes[*index].on_drop, Effect::Drop)
     };
     if scratch.hits.iter().all(drops) {
-        return Ok(Verdict::Drop);
+        return Verdict::Drop;
     }
-    Ok(resolve(rules, &scratch.hits))
+    resolve(rules, &scratch.hits)
 }
 
 /// One probe's effect on this row.

@@ -55,6 +55,7 @@ pub(super) fn canonical(
 }
 
 /// The value of any integer type.
+#[inline]
 pub(super) fn integer(source: &Source, value: &[u8]) -> Result<i64, ValueError> {
     Ok(match source {
         Source::Int2 => i64::from(i16::from_be_bytes(fixed(value, "smallint")?)),

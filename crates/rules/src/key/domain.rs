@@ -88,10 +88,6 @@ impl Reader {
     pub fn has_text_form(&self) -> bool {
         has_text_form(&self.domain)
     }
-
-    pub(super) fn is_integer(&self) -> bool {
-        self.domain == Domain::Integer
-    }
 }
 
 fn has_text_form(domain: &Domain) -> bool {

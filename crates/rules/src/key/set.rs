@@ -6,7 +6,7 @@ use std::fmt;
 use roaring::RoaringTreemap;
 
 use super::binary::push_framed;
-use super::domain::{Domain, Reader};
+use super::domain::{Domain, Reader, Source};
 use super::sieve::{Sieve, hash_bytes, hash_integer};
 use super::{ValueError, binary, text};
 
@@ -149,12 +149,18 @@ impl fmt::Debug for KeyBuffer {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyReader {
     columns: Vec<Reader>,
+    /// The integer type of the key's only column, which most keys are: they are read without a canonical form.
+    integer: Option<Source>,
 }
 
 impl KeyReader {
     #[must_use]
     pub fn new(columns: Vec<Reader>) -> Self {
-        Self { columns }
+        let integer = match columns.as_slice() {
+            [only] if only.domain == Domain::Integer => Some(only.source.clone()),
+            _ => None,
+        };
+        Self { columns, integer }
     }
 
     #[must_use]
@@ -177,7 +183,7 @@ impl KeyReader {
         values: impl Iterator<Item = &'a [u8]>,
         key: &mut KeyBuffer,
     ) -> Result<(), ValueError> {
-        self.read(values, key, |reader, value| binary::integer(&reader.source, value), Reader::binary)
+        self.read(values, key, binary::integer, Reader::binary)
     }
 
     /// Reads a key whose values are in text form (unescaped), one for each column; none may be NULL.
@@ -189,7 +195,7 @@ impl KeyReader {
         values: impl Iterator<Item = &'a [u8]>,
         key: &mut KeyBuffer,
     ) -> Result<(), ValueError> {
-        self.read(values, key, |reader, value| text::integer(&reader.source, value), Reader::text)
+        self.read(values, key, text::integer, Reader::text)
     }
 
     #[inline]
@@ -197,20 +203,19 @@ impl KeyReader {
         &self,
         mut values: impl Iterator<Item = &'a [u8]>,
         key: &mut KeyBuffer,
-        integer: impl Fn(&Reader, &[u8]) -> Result<i64, ValueError>,
+        integer: impl Fn(&Source, &[u8]) -> Result<i64, ValueError>,
         canonical: impl Fn(&Reader, &[u8], &mut Vec<u8>) -> Result<(), ValueError>,
     ) -> Result<(), ValueError> {
         let missing = ValueError::Malformed { expected: "key with as many values as columns" };
-        key.integer = None;
         key.bytes.clear();
-        match self.columns.as_slice() {
-            [only] if only.is_integer() => key.integer = Some(integer(only, values.next().ok_or(missing)?)?),
-            columns => {
-                for reader in columns {
-                    let value = values.next().ok_or_else(|| missing.clone())?;
-                    push_framed(&mut key.bytes, |out| canonical(reader, value, out))?;
-                }
-            }
+        if let Some(source) = &self.integer {
+            key.integer = Some(integer(source, values.next().ok_or(missing)?)?);
+            return Ok(());
+        }
+        key.integer = None;
+        for reader in &self.columns {
+            let value = values.next().ok_or_else(|| missing.clone())?;
+            push_framed(&mut key.bytes, |out| canonical(reader, value, out))?;
         }
         Ok(())
     }
