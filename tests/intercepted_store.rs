@@ -1,4 +1,5 @@
-//! A store that lets something else happen just before an object is written if it is absent: a race that is always lost.
+//! A store that lets something else happen just before an object is written if it is absent, or before the n-th of these writes: a
+//! race that is always lost.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,8 @@ type Before = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 #[derive(Clone)]
 pub struct InterceptedStore {
     inner: Arc<dyn ObjectStore>,
-    before: Arc<Mutex<Option<Before>>>,
+    /// What is to happen, and the writes that come before it.
+    before: Arc<Mutex<Option<(usize, Before)>>>,
 }
 
 impl std::fmt::Debug for InterceptedStore {
@@ -35,7 +37,12 @@ impl InterceptedStore {
 
     /// Lets this happen before the next put-if-absent, once.
     pub fn before_next(&self, before: Before) {
-        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        self.before_nth(0, before);
+    }
+
+    /// Lets this happen after `writes` more of them, once.
+    pub fn before_nth(&self, writes: usize, before: Before) {
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some((writes, before));
     }
 
     /// True while what was given is still to happen.
@@ -64,8 +71,18 @@ impl ObjectStore for InterceptedStore {
     }
 
     async fn put_if_absent(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {
-        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(before) = before {
+        let due = {
+            let mut waiting = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+            match waiting.as_mut() {
+                Some((0, _)) => waiting.take(),
+                Some((writes, _)) => {
+                    *writes -= 1;
+                    None
+                }
+                None => None,
+            }
+        };
+        if let Some((_, before)) = due {
             before().await;
         }
         self.inner.put_if_absent(name, body).await

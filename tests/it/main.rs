@@ -37,6 +37,8 @@ mod residency;
 mod retention;
 /// Through S3, and databases that other programs made.
 mod s3;
+/// A copy of everything in a second store.
+mod second_store;
 /// A database that nobody here made: a music shop with customers, employees and invoices.
 mod shop;
 /// Random interleavings of everything that writes to a repository, with crashes.

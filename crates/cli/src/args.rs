@@ -38,6 +38,9 @@ pub(crate) struct Common {
     /// The repository: s3://bucket/prefix or file:///directory
     #[arg(long, global = true, env = "LETHE_STORE", value_name = "URL")]
     pub(crate) store: Option<String>,
+    /// Use the second store of lethe.toml as the repository: for the day on which the first one is gone
+    #[arg(long, global = true, conflicts_with = "store")]
+    pub(crate) second: bool,
     /// The settings file
     #[arg(long, global = true, env = "LETHE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -111,6 +114,16 @@ pub(crate) enum Command {
     ///   lethe drill --into postgres://drill@db/postgres   in a new database there
     #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
     Drill(Drill),
+    /// Bring the copy in the second store up to date: ledger, keys, snapshots, evidence
+    ///
+    /// A snapshot does so by itself, and a tombstone goes to both stores; this brings what one of them could not, and fills a second
+    /// store that is new. Copies what is stored as it is: needs the naming key, and no identity. Removes nothing: lethe prune
+    /// prunes both stores.
+    ///
+    /// Ends with 4 if the second store's ledger has entries that the first one lacks, with 6 if something of a snapshot is missing or
+    /// damaged in the first store.
+    #[command(after_help = EXIT_CODES)]
+    Copy(CopyArgs),
     /// Who can open the backups: list, add, remove, rewrap
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(Keys),
@@ -260,6 +273,20 @@ pub(crate) struct Verify {
     /// Memory for chunks on their way, such as 256M or 1G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CopyArgs {
+    /// Chunks on their way at once [default: 8]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Bring the ledger entries that were written to the second store while the first was away back to the first, and do nothing
+    /// else
+    #[arg(long, conflicts_with_all = ["jobs", "check"])]
+    pub(crate) back: bool,
+    /// Look also at the snapshots that the second store has, and copy again what it lacks of them
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -48,6 +48,22 @@ impl Failure {
         self
     }
 
+    /// Of two that went wrong, the more serious decides the exit code; the other one is among the causes.
+    pub(crate) fn joined(self, other: Self) -> Self {
+        let ceiling = |failure: &Self| failure.code == ExitCode::Ceiling;
+        let (mut main, other) =
+            if ceiling(&other) && !ceiling(&self) { (other, self) } else { (self, other) };
+        main.causes.push(other.message);
+        main.causes.extend(other.causes);
+        main
+    }
+
+    /// Says which of several places it is about.
+    pub(crate) fn about(mut self, place: &str) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
     pub(crate) fn hint(mut self, hint: impl ToString) -> Self {
         self.hint = Some(hint.to_string());
         self

@@ -50,6 +50,24 @@ pub enum Error {
         seq: Option<Seq>,
         problem: String,
     },
+    #[error(
+        "the two copies of the ledger contradict each other: {store} has an entry {there} that does not belong to the other one, which ends with entry {here}"
+    )]
+    Contradiction {
+        /// The last entry of the one that was read.
+        here: Seq,
+        there: Seq,
+        /// The other one.
+        store: String,
+    },
+    #[error("snapshot {snapshot} is complete, and in the first store alone")]
+    SingleCopy {
+        snapshot: SnapshotId,
+        #[source]
+        cause: Box<Error>,
+    },
+    #[error("{store} holds another repository")]
+    OtherRepository { store: String },
     #[error("there is no key ring in {store}")]
     NoKeyRing { store: String },
     #[error("the ledger cannot be read in full")]
@@ -161,6 +179,7 @@ impl Error {
             }
             Self::Refused(_) => ExitCode::Refused,
             Self::Ledger { .. }
+            | Self::Contradiction { .. }
             | Self::NoKeyRing { .. }
             | Self::StaleLedger { .. }
             | Self::LedgerUnreadable { .. } => ExitCode::Ledger,
@@ -170,6 +189,10 @@ impl Error {
             Self::Store(lethe_store::Error::NotFound { .. } | lethe_store::Error::WrongLength { .. }) => {
                 ExitCode::Damaged
             }
+            Self::SingleCopy { cause, .. } => match cause.exit_code() {
+                code @ (ExitCode::Ledger | ExitCode::Residency) => code,
+                _ => ExitCode::Failed,
+            },
             Self::Ceiling { .. } => ExitCode::Ceiling,
             Self::Clocks { .. } | Self::HistoryUntold { .. } => ExitCode::Refused,
             Self::Verification { .. } | Self::Counts { .. } => ExitCode::Verification,
@@ -200,6 +223,16 @@ impl Error {
             Self::Decrypt { .. } => "the identity must belong to one of the repository's recipients",
             Self::Ledger { .. } => {
                 "nothing was written. Do not create a new ledger: it would forget who was erased. Find out who changed the store"
+            }
+            Self::Contradiction { .. } => {
+                "nothing was written. If a restore or a deletion was carried out in the second store while the first one was away, lethe copy --back brings its entries to the first. If not, somebody has taken one of them back to an older state: find out who"
+            }
+            Self::SingleCopy { cause, .. } => {
+                let first = cause.hint().map(|hint| format!("{hint}; ")).unwrap_or_default();
+                return Some(format!("{first}lethe copy brings it to the second store"));
+            }
+            Self::OtherRepository { .. } => {
+                "nothing was written there; give the copy an empty bucket, prefix or directory"
             }
             Self::LedgerUnreadable { cause } => return cause.hint(),
             Self::StaleLedger { .. } => {

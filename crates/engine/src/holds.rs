@@ -83,12 +83,16 @@ pub async fn list(repository: &Repository, now: Timestamp) -> Result<Vec<Listed>
     Ok(holds)
 }
 
-/// Ends a hold before its time.
+/// Ends a hold before its time: in the second place first, so that a run that fails there can be repeated.
 pub async fn remove(repository: &Repository, id: &EventId, now: Timestamp) -> Result<Hold, Error> {
     let hold = read(repository, id).await?;
     let hold = hold.ok_or_else(|| Error::Usage(format!("there is no hold {id}: lethe hold list")))?;
     reports::write(repository, ReportKind::Hold, now, &Step { action: "remove", hold: &hold }).await?;
-    objects::delete_for_good(repository.store().as_ref(), &ObjectName::new(layout::hold(id))?).await?;
+    let name = ObjectName::new(layout::hold(id))?;
+    if let Some(copy) = repository.copy() {
+        objects::delete_for_good(copy.store().as_ref(), &name).await?;
+    }
+    objects::delete_for_good(repository.store().as_ref(), &name).await?;
     Ok(hold)
 }
 

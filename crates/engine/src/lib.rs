@@ -7,6 +7,7 @@
 //! capture:   capture/   install, run
 //! drill:     drill/     place → restore → check → canaries → place (removed), and the evidence
 //! prune:     prune/     survey → manifests → documents → chunks → leftovers → ledger → proof
+//! copy:      copy/      place → ledger → documents → snapshots                   (into a second store)
 //! verify:    verify/    ledger → documents → listing → data → affected
 //! ```
 //!
@@ -16,6 +17,7 @@
 mod age_file;
 pub mod capture;
 mod clock;
+pub mod copy;
 pub mod drill;
 mod error;
 pub mod holds;
@@ -37,4 +39,4 @@ pub mod verify;
 pub use age::x25519::Recipient;
 pub use error::{Error, ExitCode};
 pub use keys::{Identities, Keys, NamingKey, write_new, write_secret};
-pub use repository::Repository;
+pub use repository::{Repository, Stores};

@@ -18,12 +18,23 @@ use lethe_store::ObjectStore;
 
 use crate::{Error, Identities, Keys, NamingKey, key_ring, ledger, objects};
 
+/// The stores of one place.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    pub data: Arc<dyn ObjectStore>,
+    /// The same, unless the ledger has a place of its own.
+    pub ledger: Arc<dyn ObjectStore>,
+}
+
 /// An open repository.
 #[derive(Clone, Debug)]
 pub struct Repository {
     store: Arc<dyn ObjectStore>,
     /// The same, unless the ledger has a place of its own.
     ledger_store: Arc<dyn ObjectStore>,
+    /// Where the copy is; seen from the copy, where the original is.
+    other: Option<Stores>,
+    is_copy: bool,
     id: String,
     ring: KeyRing,
     /// The current data key.
@@ -72,9 +83,18 @@ impl Repository {
         let document = Document { version: VERSION, id: id.clone(), created_at: now };
         let body = Bytes::from(document.to_json().map_err(Error::format(layout::REPOSITORY))?);
         objects::create(store.as_ref(), layout::REPOSITORY, body).await?;
-        let recipients = vec![key_ring::current(&ring)?];
-        let naming_key = Some(naming_key.clone());
-        Ok(Self { store, ledger_store, id, ring, recipients, identities: None, own: Vec::new(), naming_key })
+        Ok(Self {
+            store,
+            ledger_store,
+            other: None,
+            is_copy: false,
+            id,
+            recipients: vec![key_ring::current(&ring)?],
+            ring,
+            identities: None,
+            own: Vec::new(),
+            naming_key: Some(naming_key.clone()),
+        })
     }
 
     /// Opens a repository with whatever keys there are.
@@ -118,7 +138,46 @@ impl Repository {
         let own = keys.identities.iter().flat_map(Identities::recipients);
         let own = own.map(|recipient| recipient.to_string()).collect();
         let recipients = vec![key_ring::current(&ring)?];
-        Ok(Self { store, ledger_store, id, ring, recipients, identities, own, naming_key })
+        Ok(Self {
+            store,
+            ledger_store,
+            other: None,
+            is_copy: false,
+            id,
+            ring,
+            recipients,
+            identities,
+            own,
+            naming_key,
+        })
+    }
+
+    /// The same, with a second place that holds a copy of everything, or is going to.
+    #[must_use]
+    pub fn with_copy_in(self, second: Stores) -> Self {
+        Self { other: Some(second), is_copy: false, ..self }
+    }
+
+    /// The copy in the second place; none if there is no such place, or if this is it. It is read and written like any
+    /// repository, and its ledger follows this one's.
+    #[must_use]
+    pub fn copy(&self) -> Option<Self> {
+        self.other_place().filter(|_| !self.is_copy)
+    }
+
+    /// Seen from either place, the other one.
+    #[must_use]
+    pub fn other_place(&self) -> Option<Self> {
+        let Stores { data, ledger } = self.other.clone()?;
+        let own = Stores { data: self.store.clone(), ledger: self.ledger_store.clone() };
+        let is_copy = !self.is_copy;
+        Some(Self { store: data, ledger_store: ledger, other: Some(own), is_copy, ..self.clone() })
+    }
+
+    /// Whether this is the copy in the second place.
+    #[must_use]
+    pub fn is_copy(&self) -> bool {
+        self.is_copy
     }
 
     /// # Errors

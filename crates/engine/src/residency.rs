@@ -52,6 +52,23 @@ impl Residency {
         self.guard_with(store, purpose, s3.encryption.clone()).await
     }
 
+    /// The same for a store that work may go on without: it is looked at by its first request, which fails if it may not be used
+    /// or does not answer.
+    ///
+    /// # Errors
+    /// [`lethe_store::Error::Residency`] if its address alone tells that it may not be used.
+    pub async fn open_second_store(
+        &self,
+        url: &str,
+        s3: &S3Settings,
+        policy: RetryPolicy,
+        purpose: Use,
+    ) -> Result<Arc<dyn ObjectStore>, Error> {
+        let store = open_with(url, s3, policy).await?;
+        let guard = Rules { profile: self.profile, purpose, encryption: s3.encryption.clone() };
+        Ok(Arc::new(GuardedStore::unseen(store, Arc::new(guard), self.recheck)?))
+    }
+
     /// The same for a store that is open already.
     ///
     /// # Errors

@@ -47,8 +47,8 @@ pub struct GuardedStore {
     guard: Arc<dyn Guard>,
     /// How long a look is good for.
     every: Duration,
-    /// When it was all right last. Whoever finds it too long ago looks again, and everybody else waits.
-    looked: Arc<Mutex<Instant>>,
+    /// When it was all right last, if it was looked at. Whoever finds it too long ago looks again, and everybody else waits.
+    looked: Arc<Mutex<Option<Instant>>>,
 }
 
 impl GuardedStore {
@@ -62,16 +62,33 @@ impl GuardedStore {
         every: Duration,
     ) -> Result<(Self, Vec<String>), Error> {
         let warnings = look(inner.as_ref(), guard.as_ref()).await?;
-        let looked = Arc::new(Mutex::new(Instant::now()));
+        let looked = Arc::new(Mutex::new(Some(Instant::now())));
         Ok((Self { inner, guard, every, looked }, warnings))
+    }
+
+    /// The same without a look: the first request brings it, and its error. For a store that work may go on without. What the
+    /// guard warns of is logged.
+    ///
+    /// # Errors
+    /// What the guard says of the address alone.
+    pub fn unseen(
+        inner: Arc<dyn ObjectStore>,
+        guard: Arc<dyn Guard>,
+        every: Duration,
+    ) -> Result<Self, Error> {
+        guard.admit(&inner.url(), &inner.address())?;
+        Ok(Self { inner, guard, every, looked: Arc::default() })
     }
 
     /// Looks again if the last look is too long ago. A refusal is not remembered: the next call looks again.
     async fn check(&self) -> Result<(), Error> {
         let mut looked = self.looked.lock().await;
-        if looked.elapsed() >= self.every {
-            look(self.inner.as_ref(), self.guard.as_ref()).await?;
-            *looked = Instant::now();
+        if looked.is_none_or(|looked| looked.elapsed() >= self.every) {
+            let warnings = look(self.inner.as_ref(), self.guard.as_ref()).await?;
+            if looked.is_none() {
+                warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            }
+            *looked = Some(Instant::now());
         }
         Ok(())
     }

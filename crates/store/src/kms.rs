@@ -53,7 +53,8 @@ impl KmsKey {
     /// If no endpoint is known.
     pub async fn connect(settings: &KmsSettings) -> Result<Self, Error> {
         let region = Some(settings.region.clone());
-        let shared = client::load(region, None, settings.credentials.as_ref(), settings.http.clone()).await;
+        let shared =
+            client::load(region, None, None, settings.credentials.as_ref(), settings.http.clone()).await;
         let pin = Pin::default();
         let config = aws_sdk_kms::config::Builder::from(&shared)
             .interceptor(pin.clone())

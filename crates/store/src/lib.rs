@@ -35,6 +35,6 @@ pub use object_store::{
 };
 pub use open::{StoreUrl, open, open_with};
 pub use pages::uploads;
-pub use probe::probe;
+pub use probe::{PROBE, probe};
 pub use resilient::{ResilientStore, RetryPolicy};
 pub use s3::{Checksums, S3Settings, S3Store, StoreEncryption};

@@ -8,6 +8,8 @@ use futures_util::future::join_all;
 use crate::{Error, ObjectName, ObjectStore};
 
 const WRITERS: usize = 20;
+/// Below this the probe writes; whatever is there is nobody's.
+pub const PROBE: &str = "probe/";
 
 /// Checks that the store's put-if-absent is what it says, twice: of twenty writers that race one wins, and one that comes
 /// later is refused. And that what was written is listed at once.
@@ -19,7 +21,7 @@ const WRITERS: usize = 20;
 /// [`Error::NoPutIfAbsent`] or [`Error::Unfit`] with what was found, or the store's own errors.
 pub async fn probe(store: &dyn ObjectStore, unique: &str) -> Result<(), Error> {
     for round in 1..=2 {
-        let name = ObjectName::new(format!("probe/{unique}-{round}"))?;
+        let name = ObjectName::new(format!("{PROBE}{unique}-{round}"))?;
         let outcome = race(store, &name, WRITERS).await;
         let listed = names(store, name.as_str()).await;
         clean_up(store, &name).await?;

@@ -1,9 +1,12 @@
 //! `lethe doctor`: everything that can be checked without a database, in one list.
 
 use jiff::Timestamp;
+use lethe_engine::ledger::{self, Followed};
+use lethe_engine::restore::snapshot_ids;
 use lethe_engine::{Error, ExitCode};
 use lethe_rules::residency::{Purpose, judge_target};
 use lethe_rules::store_fitness::Use;
+use lethe_store::StoreEncryption;
 use serde_json::json;
 
 use super::schedule;
@@ -35,8 +38,9 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
         }
         policy = policy.or(examined.recommended_policy);
     }
-    let overdue = schedule::overdue(settings, stores.data.as_ref()).await?;
-    findings.extend(overdue.clone());
+    findings.extend(second_store(settings, output).await?);
+    let unusual = schedule::unusual(settings, stores.data.as_ref()).await?;
+    findings.extend(unusual.iter().map(|(problem, _)| problem.clone()));
     let unique = format!("doctor-{}", Timestamp::now().as_microsecond());
     lethe_store::probe(stores.ledger.as_ref(), &unique).await?;
     output.say("          of 20 racing writers one wins, twice; what is written is listed");
@@ -61,8 +65,8 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
     }
     output.summary("doctor", &json!({"profile": residency.profile.to_string(), "findings": findings}));
     match (forbidden, policy) {
-        (None, None) => match overdue {
-            Some(problem) => Err(Failure::failed(problem).hint("look at the log of the last lethe snapshot")),
+        (None, None) => match unusual {
+            Some((problem, hint)) => Err(Failure::failed(problem).hint(hint)),
             None => Ok(()),
         },
         (None, Some(policy)) => {
@@ -72,4 +76,55 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
         }
         (Some(error), _) => Err(Failure { code: ExitCode::Residency, ..Failure::from(error) }),
     }
+}
+
+/// What speaks against the second store, if there is to be one.
+async fn second_store(settings: &Settings, output: &Output) -> Result<Vec<String>, Failure> {
+    let Some(stores) = settings.second_stores().await? else { return Ok(Vec::new()) };
+    let url = stores.data.url();
+    let mut findings = Vec::new();
+    let residency = settings.residency()?;
+    for (purpose, store) in [(Use::Data, &stores.data), (Use::Ledger, &stores.ledger)] {
+        let examined = residency.examine(store.as_ref(), purpose, StoreEncryption::ByBucket).await;
+        match examined {
+            Ok(examined) => {
+                let place = examined.place.map_or("on this machine", |place| place.code);
+                if purpose == Use::Data {
+                    output.say(format!("second    {url}: {place}"));
+                    output.item(
+                        "store",
+                        &json!({"use": "second", "url": url, "place": examined.place.map(|place| place.code)}),
+                    );
+                }
+                findings.extend(
+                    examined
+                        .findings
+                        .into_iter()
+                        .filter(|finding| !findings.contains(finding))
+                        .collect::<Vec<_>>(),
+                );
+            }
+            Err(error) if error.exit_code() == ExitCode::Residency => return Err(error.into()),
+            Err(error) => {
+                findings.push(format!("the second store {url} cannot be looked at: {error}"));
+                return Ok(findings);
+            }
+        }
+    }
+    let repository = settings.open_repository().await?;
+    let Some(copy) = repository.copy() else { return Ok(findings) };
+    match ledger::followed(&repository).await? {
+        Some(Followed { entries, copied }) if copied < entries => findings.push(format!(
+            "{} of {entries} ledger entries are not in the second store: lethe copy",
+            entries.saturating_sub(copied)
+        )),
+        _ => {}
+    }
+    let (here, there) = (snapshot_ids(&repository).await?, snapshot_ids(&copy).await?);
+    let single = here.iter().filter(|id| !there.contains(id)).count();
+    if single > 0 {
+        findings
+            .push(format!("{single} of {} snapshots are in the first store alone: lethe copy", here.len()));
+    }
+    Ok(findings)
 }

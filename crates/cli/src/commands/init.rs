@@ -86,6 +86,8 @@ fn settings_text(settings: &Settings, with_identity: bool) -> Result<String, Fai
         "{url}{identity}naming_key_file = \"{NAMING_KEY}\"\n\n\
          # Where servers are that are not on this machine: a restore goes to no other.\n\
          # [[target]]\n# host = \"db.example.eu\"\n# residency = \"eu-central-1\"\n# label = \"production\"         # or staging, or drill\n\n\
+         # A copy of everything in a second store, best at another provider; see docs/OPERATIONS.md.\n\
+         # [second_store]\n# url = \"s3://…\"\n# profile = \"…\"              # of the AWS configuration files\n\n\
          # [snapshot]\n# from = \"postgres://user@host/database\"\n\n\
          # A kind of person that can be erased, and the key that names one (the primary key, if none is named).\n\
          # [subject.user]\n# table = \"public.users\"\n# key = [\"id\"]\n\n\

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod copy;
 mod doctor;
 mod drill;
 mod hold;
@@ -32,6 +33,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Restore(args) => restore::run(&settings, args, output).await,
         Command::Drill(args) => drill::run(&settings, args, output).await,
         Command::Verify(args) => verify::run(&settings, args, output).await,
+        Command::Copy(args) => copy::run(&settings, args, output).await,
         Command::Keys(command) => keys::run(&settings, command, output).await,
         Command::Doctor => doctor::run(&settings, output).await,
         Command::Hold(command) => hold::run(&settings, command, output).await,

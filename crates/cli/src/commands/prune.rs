@@ -1,8 +1,11 @@
 //! `lethe prune`.
 
 use jiff::Timestamp;
+use lethe_engine::Repository;
 use lethe_engine::prune::{self, PruneOptions, PrunePlan, Receipt};
 use lethe_rules::retention::Fate;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::args::Prune;
 use crate::failure::Failure;
@@ -13,34 +16,100 @@ pub(crate) async fn run(settings: &Settings, args: Prune, output: &Output) -> Re
     let repository = settings.open_repository().await?;
     let options =
         PruneOptions { retention: settings.retention()?, discard: args.discard.into_iter().collect() };
-    let plan = prune::plan(&repository, &options, Timestamp::now()).await?;
-    show(&plan, output);
+    let mut places = Vec::new();
+    for place in std::iter::once(repository.clone()).chain(repository.copy()) {
+        let plan = prune::plan(&place, &options, Timestamp::now()).await;
+        places.push((place, plan.map_err(Failure::from)));
+    }
+    let plans = || places.iter().filter_map(|(_, plan)| plan.as_ref().ok());
+    let needless = options.discard.iter().find(|id| plans().all(|plan| plan.not_discarded.contains(*id)));
+    if let Some(id) = needless.filter(|_| plans().next().is_some()) {
+        return Err(Failure::usage(format!(
+            "snapshot {id} is not one that stays only because it is the last, or because its index cannot be read"
+        )));
+    }
+    let several = places.len() > 1;
+    let mut outcomes = Vec::new();
+    for (place, plan) in places {
+        let url = place.store().url();
+        if several {
+            output.say(format!("{url}:"));
+        }
+        let outcome = match plan {
+            Ok(plan) => self::place(settings, &place, &plan, &options, args.confirm, output).await,
+            Err(failure) => Err(failure),
+        };
+        outcomes.push(outcome.map_err(|failure| if several { failure.about(&url) } else { failure }));
+    }
+    conclude(outcomes, output)
+}
+
+/// Each store keeps the promise for itself: what goes wrong in one does not keep the other from being pruned.
+fn conclude(outcomes: Vec<Result<Value, Failure>>, output: &Output) -> Result<(), Failure> {
+    let (mut done, mut failed) = (Vec::new(), None);
+    for outcome in outcomes {
+        match (outcome, failed.take()) {
+            (Ok(summary), before) => {
+                done.push(summary);
+                failed = before;
+            }
+            (Err(failure), None) => failed = Some(failure),
+            (Err(failure), Some(before)) => failed = Some(Failure::joined(before, failure)),
+        }
+    }
+    let mut done = done.into_iter();
+    match (failed, done.next(), done.next()) {
+        (Some(failure), ..) => Err(failure),
+        (None, Some(first), Some(second)) => {
+            output.summary("prune", &Both { first, second });
+            Ok(())
+        }
+        (None, first, _) => {
+            output.summary("prune", &first.unwrap_or_default());
+            Ok(())
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Both {
+    #[serde(flatten)]
+    first: Value,
+    second: Value,
+}
+
+/// Prunes one store; the summary for programs.
+async fn place(
+    settings: &Settings,
+    repository: &Repository,
+    plan: &PrunePlan,
+    options: &PruneOptions,
+    confirm: bool,
+    output: &Output,
+) -> Result<Value, Failure> {
+    show(plan, output);
     let summary = plan.summary();
-    if args.confirm {
-        let last_seen = settings.last_seen(&repository);
-        let done = prune::carry_out(&repository, &plan, &options, &last_seen, Timestamp::now()).await;
+    if confirm {
+        let last_seen = settings.last_seen(repository);
+        let done = prune::carry_out(repository, plan, options, &last_seen, Timestamp::now()).await;
         let (id, receipt) = done.map_err(|error| {
-            let summary = serde_json::json!({"plan": summary, "carried_out": true});
+            let summary = json!({"plan": summary, "carried_out": true});
             Failure::from(error).with_summary("prune", &summary)
         })?;
         show_receipt(&receipt, output);
         output.say(format!("receipt: reports/prune/{id}.json"));
-        output.summary(
-            "prune",
-            &serde_json::json!({"plan": summary, "carried_out": true, "receipt": receipt, "report": id}),
-        );
-        return Ok(());
+        return Ok(json!({"plan": summary, "carried_out": true, "receipt": receipt, "report": id}));
     }
     if !plan.is_empty() {
         output.say("nothing was removed: --confirm carries it out");
     }
     if !plan.stored.remains.is_empty() {
         let error = lethe_engine::Error::Ceiling { remains: plan.stored.remains.clone() };
-        let summary = serde_json::json!({"plan": summary, "carried_out": false});
-        return Err(Failure::from(error).with_summary("prune", &summary));
+        return Err(
+            Failure::from(error).with_summary("prune", &json!({"plan": summary, "carried_out": false}))
+        );
     }
-    output.summary("prune", &serde_json::json!({"plan": summary, "carried_out": false}));
-    Ok(())
+    Ok(json!({"plan": summary, "carried_out": false}))
 }
 
 fn show(plan: &PrunePlan, output: &Output) {

@@ -1,13 +1,23 @@
 //! `lethe snapshot`.
 
 use lethe_engine::progress::Progress;
-use lethe_engine::snapshot::{SnapshotOptions, take};
+use lethe_engine::snapshot::{SnapshotOptions, SnapshotStats, take};
+use serde::Serialize;
 
+use super::copy;
 use crate::args::Snapshot;
 use crate::failure::Failure;
 use crate::output::{Output, bytes, count};
 use crate::progress_bar;
 use crate::settings::Settings;
+
+#[derive(Debug, Serialize)]
+struct Summary {
+    #[serde(flatten)]
+    stats: SnapshotStats,
+    /// Whether it is in the second store as well.
+    copied: bool,
+}
 
 pub(crate) async fn run(settings: &Settings, args: Snapshot, output: &Output) -> Result<(), Failure> {
     let source = settings.source(args.from.as_deref())?;
@@ -38,6 +48,11 @@ pub(crate) async fn run(settings: &Settings, args: Snapshot, output: &Output) ->
         stats.reused_chunks
     ));
     output.say(format!("  {:.1} seconds", stats.seconds));
-    output.summary("snapshot", &stats);
-    Ok(())
+    match copy::after_snapshot(settings, &repository, &stats.snapshot, output).await {
+        Ok(copied) => {
+            output.summary("snapshot", &Summary { stats, copied });
+            Ok(())
+        }
+        Err(failure) => Err(failure.with_summary("snapshot", &Summary { stats, copied: false })),
+    }
 }

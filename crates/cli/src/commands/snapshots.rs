@@ -1,10 +1,10 @@
 //! `lethe snapshots`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lethe_engine::prune::in_use;
-use lethe_engine::restore::{SnapshotInfo, list};
+use lethe_engine::restore::{SnapshotInfo, list, snapshot_ids};
 use lethe_engine::{Error, Repository, reports};
 use lethe_format::ids::{EventId, SnapshotId};
 use lethe_format::report::ReportKind;
@@ -25,6 +25,9 @@ struct Line {
     info: SnapshotInfo,
     held: bool,
     leased: bool,
+    /// Whether the second store has it as well; none if there is no second store, or it did not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copied: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_drill: Option<Drill>,
 }
@@ -44,6 +47,7 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
     let used = in_use(&repository, now).await?;
     let mut drills = drills(&repository).await?;
     let snapshots = list(&repository).await?;
+    let copied = copied(&repository).await;
     output.say(format!(
         "{:<24} {:>9} {:>11} {:>14} {:>11} {:>11} {:>7} {:>12}  database",
         "snapshot", "age", "expires in", "rows", "size", "new", "ledger", "last drill"
@@ -54,6 +58,7 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
         let line = Line {
             held: used.held.contains(&info.snapshot),
             leased: used.leased.contains(&info.snapshot),
+            copied: copied.as_ref().map(|copied| copied.contains(&info.snapshot)),
             last_drill: drills.remove(&info.snapshot),
             info,
         };
@@ -73,7 +78,7 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
 }
 
 fn say(line: &Line, now: Timestamp, output: &Output) {
-    let Line { info, held, leased, last_drill } = line;
+    let Line { info, held, leased, copied, last_drill } = line;
     let drill = last_drill.as_ref().map_or_else(String::new, |drill| {
         let outcome = if drill.passed == Some(false) { "FAILED " } else { "" };
         format!("{outcome}{}", age(now, drill.at))
@@ -84,8 +89,9 @@ fn say(line: &Line, now: Timestamp, output: &Output) {
         (false, true) => "  leased",
         (false, false) => "",
     };
+    let copies = if *copied == Some(false) { "  in the first store alone" } else { "" };
     output.say(format!(
-        "{:<24} {:>9} {:>11} {:>14} {:>11} {:>11} {:>7} {drill:>12}  {}{kept_by}",
+        "{:<24} {:>9} {:>11} {:>14} {:>11} {:>11} {:>7} {drill:>12}  {}{kept_by}{copies}",
         info.snapshot,
         age(now, info.started_at),
         age(info.expires_at, now),
@@ -95,6 +101,17 @@ fn say(line: &Line, now: Timestamp, output: &Output) {
         info.ledger_seq,
         info.database
     ));
+}
+
+/// The snapshots of the second store; none if there is none, or it does not answer.
+async fn copied(repository: &Repository) -> Option<BTreeSet<SnapshotId>> {
+    match snapshot_ids(&repository.copy()?).await {
+        Ok(ids) => Some(ids.into_iter().collect()),
+        Err(error) => {
+            tracing::warn!(%error, "which snapshots the second store has cannot be told");
+            None
+        }
+    }
 }
 
 /// The newest drill of each snapshot, among the newest ones.

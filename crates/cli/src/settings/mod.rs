@@ -6,6 +6,7 @@ mod identity;
 mod reference;
 mod residency;
 mod retention;
+mod second_store;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use identity::SealedIdentity;
 use reference::ReferenceSection;
 use residency::{ResidencySection, TargetSection};
 use retention::{RetentionSection, ScheduleSection};
+use second_store::SecondStoreSection;
 
 const DEFAULT_FILE: &str = "lethe.toml";
 
@@ -61,6 +63,7 @@ struct File {
     inactive: Option<InactiveSection>,
     /// A store for the ledger alone.
     ledger_url: Option<String>,
+    second_store: Option<SecondStoreSection>,
     #[serde(default)]
     residency: ResidencySection,
     #[serde(default)]
@@ -143,6 +146,8 @@ pub(crate) struct Settings {
     file: File,
     folder: PathBuf,
     store: Option<String>,
+    /// The second store is to be used in place of the first.
+    second: bool,
     quiet: bool,
     /// As typed for `lethe init`.
     profile: Option<String>,
@@ -164,6 +169,7 @@ impl Settings {
             file,
             folder,
             store: common.store.clone(),
+            second: common.second,
             quiet: common.quiet,
             profile: None,
             ledger_url: None,
@@ -198,11 +204,7 @@ impl Settings {
             endpoint: s3.endpoint.clone().or_else(|| variable("LETHE_S3_ENDPOINT")),
             path_style: s3.path_style
                 || variable("LETHE_S3_PATH_STYLE").is_some_and(|value| value == "true" || value == "1"),
-            checksums: match s3.checksums {
-                Some(ChecksumSetting::WhenRequired) => Checksums::WhenRequired,
-                Some(ChecksumSetting::WhenSupported) => Checksums::WhenSupported,
-                None => Checksums::ByEndpoint,
-            },
+            checksums: checksums(s3.checksums),
             encryption,
             ..S3Settings::default()
         })
@@ -212,14 +214,18 @@ impl Settings {
         Ok(self.s3()?.encryption)
     }
 
-    /// The repository with whatever keys are configured.
+    /// The repository with whatever keys are configured, and its copy if there is to be one.
     pub(crate) async fn open_repository(&self) -> Result<Repository, Failure> {
         let mut keys = Keys { identities: self.identities()?, naming_key: self.naming_key()? };
         let stores = self.open_stores().await?;
         if keys.identities.is_none() {
             keys.identities = self.unsealed(stores.data.as_ref()).await?;
         }
-        Ok(Repository::open_with_ledger(stores.data, stores.ledger, &keys).await?)
+        let repository = Repository::open_with_ledger(stores.data, stores.ledger, &keys).await?;
+        Ok(match self.second_stores().await? {
+            Some(second) if !self.second => repository.with_copy_in(second),
+            _ => repository,
+        })
     }
 
     /// Where this host remembers the newest head that it has seen of a repository's ledger.
@@ -328,6 +334,14 @@ impl Settings {
 
     pub(crate) fn max_capture_lag(&self) -> Result<Duration, Failure> {
         duration("max_lag", self.file.capture.max_lag.as_deref().unwrap_or("15 minutes"))
+    }
+}
+
+fn checksums(setting: Option<ChecksumSetting>) -> Checksums {
+    match setting {
+        Some(ChecksumSetting::WhenRequired) => Checksums::WhenRequired,
+        Some(ChecksumSetting::WhenSupported) => Checksums::WhenSupported,
+        None => Checksums::ByEndpoint,
     }
 }
 

@@ -1,11 +1,10 @@
 //! Where data may be: `[residency]`, `[[target]]`, and where the ledger is.
 
-use std::sync::Arc;
-
+use lethe_engine::Stores;
 use lethe_engine::residency::Residency;
 use lethe_rules::residency::{Label, Profile, Purpose};
 use lethe_rules::store_fitness::Use;
-use lethe_store::{ObjectStore, RetryPolicy};
+use lethe_store::RetryPolicy;
 use serde::Deserialize;
 
 use super::{Settings, duration};
@@ -39,12 +38,6 @@ enum PurposeSetting {
     Production,
     Staging,
     Drill,
-}
-
-/// The stores of a repository: the ledger's is the same as the data's, unless the settings say otherwise.
-pub(crate) struct Stores {
-    pub(crate) data: Arc<dyn ObjectStore>,
-    pub(crate) ledger: Arc<dyn ObjectStore>,
 }
 
 impl Settings {
@@ -100,11 +93,14 @@ impl Settings {
                     .to_owned(),
             );
         }
-        let ledger_url = self.ledger_url();
+        let (store_url, ledger_url, s3) = if self.second {
+            self.second_as_first()?
+        } else {
+            (self.store_url()?, self.ledger_url(), self.s3()?)
+        };
         let purpose = if ledger_url.is_some() { Use::Data } else { Use::Ledger };
-        let s3 = self.s3()?;
         let open = |url, purpose| residency.open_store(url, &s3, RetryPolicy::default(), purpose);
-        let (data, more) = open(self.store_url()?, purpose).await?;
+        let (data, more) = open(store_url, purpose).await?;
         warnings.extend(more);
         let ledger = match ledger_url {
             None => data.clone(),

@@ -27,9 +27,13 @@ const ROLES: [(&str, bool); 7] = [
 
 /// What `deploy/iam/fill.sh` prints.
 fn filled(template: &str) -> String {
+    filled_for(template, "backups")
+}
+
+fn filled_for(template: &str, bucket: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/iam/fill.sh");
     let mut command = Command::new(script);
-    command.args([template, "bucket=backups", "prefix=production"]);
+    command.args([template, &format!("bucket={bucket}"), "prefix=production"]);
     command.args([format!("account={ACCOUNT}"), format!("region={REGION}")]);
     let output = command.output().expect("run fill.sh");
     assert!(output.status.success(), "{template}: {}", String::from_utf8_lossy(&output.stderr));
@@ -234,6 +238,60 @@ async fn every_role_is_refused_the_rest() {
     }
     company.works("prune", &["prune", "--confirm"]);
     assert_eq!(company.ledger_bodies(), 0, "there was something to prune all the time");
+}
+
+/// A host that copies reads there and writes here, and holds no identity; one that erases appends in both. The second store has
+/// credentials of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_store_is_written_to_with_rights_of_its_own() {
+    let company = Company::new(true).await;
+    company.s3.create_versioned_bucket("second");
+    let folder = company.shell.folder.path().join("s3");
+    for settings in ["true.toml", "false.toml"] {
+        let text = std::fs::read_to_string(folder.join(settings)).expect("read");
+        let second = format!(
+            "[second_store]\nurl = \"s3://second/production\"\nendpoint = \"{}\"\nregion = \"{REGION}\"\npath_style = true\nprofile = \"second\"\nafter_snapshot = false\n",
+            company.s3.endpoint()
+        );
+        std::fs::write(folder.join(settings), format!("{text}\n{second}")).expect("write");
+    }
+    let profile = |access_key: &str, secret_key: &str| {
+        let text =
+            format!("[second]\naws_access_key_id = {access_key}\naws_secret_access_key = {secret_key}\n");
+        std::fs::create_dir_all(company.shell.folder.path().join(".aws")).expect("make");
+        std::fs::write(company.shell.folder.path().join(".aws/credentials"), text).expect("write");
+    };
+    let principal = |template: &str| {
+        let policy = Policy::parse(&filled_for(template, "second"));
+        let principal = Principal::role(&format!("second-{template}"), vec![policy]);
+        profile(&principal.access_key, &principal.secret_key);
+        company.s3.admit(principal);
+    };
+    company.works("snapshot", &["snapshot"]);
+    // The bucket's owner tries it out.
+    profile(ACCESS_KEY, SECRET_KEY);
+    company.run("verify", false, &["copy"]).expect_code(0).says("1 snapshots are in both");
+    let _ = company.s3.take_seen();
+    principal("erase");
+    company.works("erase", &["tombstone", "add", "--subject", "public.users", "--id", "7"]);
+    company.run("keys", true, &["keys", "rewrap", "--confirm"]).expect_code(0);
+    company.works("snapshot", &["snapshot"]);
+    principal("copy-into");
+    company.run("verify", false, &["copy"]).expect_code(0).says("0 ledger entries, 1 snapshots");
+    company.run("verify", false, &["copy", "--check"]).expect_code(0).says("0 chunks");
+    let denied: Vec<Seen> = company.s3.take_seen().into_iter().filter(|seen| seen.denied).collect();
+    assert!(denied.is_empty(), "{denied:#?}");
+    let rings = |bucket: &str| {
+        company.s3.history(bucket).into_iter().filter(|(key, _)| key.contains("/keys/")).count()
+    };
+    assert_eq!(
+        (rings("backups"), rings("second")),
+        (1, 1),
+        "what a removed recipient could open is gone in both"
+    );
+    // What was given for copying destroys nothing.
+    company.run("verify", true, &["--second", "verify", "--read-data"]).expect_code(0);
+    company.run("verify", true, &["--second", "prune", "--confirm"]).expect_code(3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,6 +27,8 @@ mod refusals;
 mod residency;
 /// What goes after 34 days, what keeps it, and the alarm when nobody decides.
 mod retention;
+/// A copy of everything in a second store.
+mod second_store;
 /// Keys and passwords.
 mod secrets;
 /// A folder with settings, a store and a server.

@@ -71,6 +71,27 @@ fn the_last_snapshot_is_an_alarm_until_somebody_decides() {
     shell.run(&["snapshots"]).expect_code(1).says("none yet");
 }
 
+/// Somebody with a snapshot host's keys fills the store: an alarm, and no reason to let a real one go.
+#[test]
+fn more_snapshots_than_usual_are_an_alarm_and_let_nothing_go() {
+    let shell = shell();
+    shell.run(&["snapshot"]).expect_code(0);
+    let real = newest(&shell);
+    shell.run(&["snapshots"]).expect_code(0);
+    let folder = shell.store().join("snapshots");
+    for number in 0..73 {
+        let fake = folder.join(format!("20990101T000000Z-{number:06x}"));
+        std::fs::create_dir(&fake).expect("make");
+        std::fs::copy(folder.join(&real).join("manifest.age"), fake.join("manifest.age")).expect("copy");
+    }
+    shell
+        .run(&["doctor"])
+        .expect_code(1)
+        .says("74 snapshots were finished in the last day, and 24 are usual");
+    shell.run(&["prune", "--confirm"]).expect_code(0);
+    assert!(folder.join(&real).join("manifest.age").exists());
+}
+
 #[test]
 fn a_setting_that_would_break_the_promise_is_none() {
     let shell = shell();

@@ -13,6 +13,7 @@ use lethe_format::ledger::{
 use lethe_store::{ObjectName, ObjectStore};
 
 use super::LastSeen;
+use super::follow::{self, Appended};
 use super::read::{Chain, header_chain};
 use crate::{Error, Repository, age_file, objects};
 
@@ -59,7 +60,8 @@ impl NewEntry {
 /// How often another writer may be first before this gives up.
 const ATTEMPTS: usize = 1000;
 
-/// Appends an entry and returns its place: when this returns, the entry is durable.
+/// Appends an entry and returns its place: when this returns, the entry is durable, and in the second place as well if that
+/// answered.
 ///
 /// A ledger that lacks what this host has seen of it is not continued: that would be a fork.
 ///
@@ -120,6 +122,8 @@ pub async fn append(
         let bytes = Bytes::from(header.to_json().map_err(Error::format(layout::ledger_header(seq)))?);
         if let Some(head) = commit(store, seq, &bytes).await? {
             last_seen.advance(&head)?;
+            let body = sealed.as_ref().map(|sealed| (sealed.reference, &sealed.bytes));
+            follow::follow(repository, Appended { head, before: chain.head(), header: &bytes, body }).await;
             return Ok(Some(head));
         }
         // Somebody else has this number: our body under it is of no use, and the chain has grown. Whoever may only append
@@ -137,7 +141,7 @@ pub async fn append(
 }
 
 /// Writes the header; none if another writer's is there.
-async fn commit(store: &dyn ObjectStore, seq: Seq, header: &Bytes) -> Result<Option<Head>, Error> {
+pub(super) async fn commit(store: &dyn ObjectStore, seq: Seq, header: &Bytes) -> Result<Option<Head>, Error> {
     let name = layout::ledger_header(seq);
     let ours = Head { seq, hash: Digest::of(header) };
     let written = store.put_if_absent(&ObjectName::new(&name)?, header.clone()).await;

@@ -1,6 +1,7 @@
 //! The tombstone ledger: appended to, read back in full and verified, never rewritten.
 
 mod append;
+mod follow;
 mod freshness;
 mod last_seen;
 mod listing;
@@ -8,6 +9,8 @@ mod read;
 
 pub(crate) use append::write_genesis;
 pub use append::{NewEntry, append};
+pub use follow::{Followed, followed};
+pub(crate) use follow::{bring, is_there, left_bodies};
 pub use freshness::Freshness;
 pub use last_seen::LastSeen;
 pub use lethe_rules::ledger::Entry;

@@ -11,8 +11,8 @@ use lethe_rules::closure::Tombstones;
 use lethe_rules::ledger::{Entry, Standing, StoredSnapshot, expired, needed_by, standing};
 use lethe_store::ObjectStore;
 
-use super::LastSeen;
 use super::listing::Listing;
+use super::{LastSeen, follow};
 use crate::{Error, Repository, age_file, objects};
 
 /// Entries fetched at a time.
@@ -33,6 +33,10 @@ impl Chain {
 
     pub(super) fn contains(&self, head: &Head) -> bool {
         usize::try_from(head.seq).ok().and_then(|seq| self.hashes.get(seq)) == Some(&head.hash)
+    }
+
+    pub(super) fn hash(&self, seq: Seq) -> Option<Digest> {
+        self.hashes.get(usize::try_from(seq).ok()?).copied()
     }
 
     /// The place of the entry with this nonce.
@@ -67,7 +71,10 @@ pub(super) async fn header_chain(store: &dyn ObjectStore, repository: Option<&st
     Ok(listed_chain(store, repository).await?.0)
 }
 
-async fn listed_chain(store: &dyn ObjectStore, repository: Option<&str>) -> Result<(Chain, Listing), Error> {
+pub(super) async fn listed_chain(
+    store: &dyn ObjectStore,
+    repository: Option<&str>,
+) -> Result<(Chain, Listing), Error> {
     let listing = Listing::read(store).await?;
     let mut chain = Chain::default();
     let fetch = |seq| {
@@ -136,11 +143,12 @@ async fn read_all(repository: &Repository) -> Result<VerifiedLedger, Error> {
     Ok(VerifiedLedger { entries, hashes: chain.hashes, incidents: listing.incidents })
 }
 
-/// Reads and verifies everything, and refuses a ledger that lacks what this host has seen of it.
+/// Reads and verifies everything, and refuses a ledger that lacks what this host has seen of it, or what its copy has.
 pub async fn read_trusted(repository: &Repository, last_seen: &LastSeen) -> Result<VerifiedLedger, Error> {
     let known = last_seen.known()?;
     let ledger = read_verified(repository).await?;
     known.check(|head| ledger.contains(head))?;
+    follow::compare(repository, &ledger).await?;
     last_seen.advance(&ledger.head())?;
     Ok(ledger)
 }

@@ -25,9 +25,19 @@ use crate::ledger::{self, LastSeen, NewEntry};
 use crate::restore::{load_manifest, rows, snapshot_ids};
 use crate::{Error, Repository, objects};
 
-/// Decides which entries can go once these snapshots are all that there are; writes nothing.
+/// Decides which entries can go once these snapshots are all that there are, beside those of the other place; writes nothing.
 pub async fn plan(repository: &Repository, snapshots: &[StoredSnapshot]) -> Result<ExpiryPlan, Error> {
     let headers = ledger::headers(repository).await?;
+    let mut snapshots = snapshots.to_vec();
+    snapshots.extend(in_other_place(repository).await?);
+    let snapshots = snapshots.as_slice();
+    if repository.is_copy() {
+        // Only the first place decides what expires; this one follows.
+        let expiry = plan_expiry(&headers, snapshots, |_, _| Evidence::Unknown);
+        let left = ledger::left_bodies(repository, &headers).await?;
+        let remove = expiry.remove.into_iter().filter(|seq| left.contains(seq)).collect();
+        return Ok(ExpiryPlan { remove, kept: expiry.kept, ..ExpiryPlan::default() });
+    }
     let mut asked = Vec::new();
     let checked = plan_expiry(&headers, snapshots, |seq, _| {
         asked.push(seq);
@@ -43,7 +53,7 @@ pub async fn plan(repository: &Repository, snapshots: &[StoredSnapshot]) -> Resu
     let mut still_there = Vec::new();
     for seq in std::mem::take(&mut expiry.remove) {
         if let Some(name) = body(&headers, seq)
-            && is_there(repository, &ObjectName::new(name)?).await?
+            && ledger::is_there(repository.ledger_store().as_ref(), &ObjectName::new(name)?).await?
         {
             still_there.push(seq);
         }
@@ -66,7 +76,8 @@ pub async fn carry_out(
         ledger::append(repository, last_seen, entry, None, now).await?;
     }
     let headers = ledger::headers(repository).await?;
-    let snapshots = stored_snapshots(repository).await?;
+    let mut snapshots = stored_snapshots(repository).await?;
+    snapshots.extend(in_other_place(repository).await?);
     // In the order of the ledger: what an entry revokes must be gone before the entry is.
     let mut going: Vec<Seq> = expire.iter().chain(remove).copied().collect();
     going.sort_unstable();
@@ -79,14 +90,6 @@ pub async fn carry_out(
         }
     }
     Ok(removed)
-}
-
-/// Whether any version of an object of the ledger is left.
-async fn is_there(repository: &Repository, name: &ObjectName) -> Result<bool, Error> {
-    match repository.ledger_store().versions(name.as_str()).await? {
-        Some(versions) => Ok(!versions.is_empty()),
-        None => Ok(repository.ledger_store().head(name).await?.is_some()),
-    }
 }
 
 /// For whoever has just written the manifest of a snapshot: a pruner that did not see the manifest may have let entries
@@ -108,6 +111,20 @@ pub async fn check_still_needed_is_kept(
 fn body(headers: &[Header], seq: Seq) -> Option<String> {
     let header = headers.get(usize::try_from(seq).ok()?)?;
     Some(layout::ledger_body(seq, &header.body?.id))
+}
+
+/// The other place's snapshots, which need entries as well. If it cannot be asked, one that may hold anybody: then nothing expires.
+async fn in_other_place(repository: &Repository) -> Result<Vec<StoredSnapshot>, Error> {
+    let Some(other) = repository.other_place() else { return Ok(Vec::new()) };
+    match stored_snapshots(&other).await {
+        Ok(snapshots) => Ok(snapshots),
+        Err(Error::Store(cause)) => {
+            tracing::warn!(store = other.store().url(), %cause, "no ledger entry expires: which snapshots are there cannot be told");
+            let ledger = LedgerWindow { before: 0, after: Seq::MAX };
+            Ok(vec![StoredSnapshot { id: SnapshotId::new(Timestamp::UNIX_EPOCH, 0), ledger }])
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Every snapshot that has a manifest.

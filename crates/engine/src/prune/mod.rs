@@ -52,6 +52,8 @@ pub struct PrunePlan {
     pub ledger: ExpiryPlan,
     /// False if the store keeps no versions, or does not know the call that lists them.
     pub tells_history: bool,
+    /// Of the snapshots that were to be discarded, those that need no discarding here.
+    pub not_discarded: BTreeSet<SnapshotId>,
 }
 
 impl PrunePlan {
@@ -131,8 +133,7 @@ pub struct Receipt {
 /// Step 1: decides; writes nothing. `now` is this machine's time.
 ///
 /// # Errors
-/// [`Error::Clocks`], [`Error::HistoryUntold`]; [`Error::Usage`] if a snapshot is to be discarded that is not one that
-/// stays for want of another.
+/// [`Error::Clocks`], [`Error::HistoryUntold`].
 pub async fn plan(
     repository: &Repository,
     options: &PruneOptions,
@@ -140,14 +141,8 @@ pub async fn plan(
 ) -> Result<PrunePlan, Error> {
     let (inventory, tells_history) = survey::everything(repository, options, now).await?;
     let stored = retention::plan(&inventory, &options.retention);
-    for id in &options.discard {
-        let goes = stored.snapshots.iter().any(|verdict| verdict.snapshot == *id && verdict.fate.goes());
-        if !goes {
-            return Err(Error::Usage(format!(
-                "snapshot {id} is not one that stays only because it is the last, or because its index cannot be read"
-            )));
-        }
-    }
+    let goes = |id: &&SnapshotId| stored.snapshots.iter().any(|one| one.snapshot == **id && one.fate.goes());
+    let not_discarded = options.discard.iter().filter(|id| !goes(id)).cloned().collect();
     let windows = |verdict: &Verdict| {
         let snapshot = inventory.snapshots.iter().find(|snapshot| snapshot.id == verdict.snapshot)?;
         // One that cannot be read may hold anybody.
@@ -157,7 +152,7 @@ pub async fn plan(
     };
     let staying: Vec<StoredSnapshot> = stored.staying().filter_map(windows).collect();
     let ledger = ledger::plan(repository, &staying).await?;
-    Ok(PrunePlan { stored, ledger, tells_history })
+    Ok(PrunePlan { stored, ledger, tells_history, not_discarded })
 }
 
 /// Steps 2 to 7. `now` is this machine's time at the start.

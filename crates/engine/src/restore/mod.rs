@@ -57,8 +57,8 @@ pub(crate) use load::Memory;
 use outage::Outage;
 pub(crate) use plan::rows;
 pub use plan::{Plan, PlannedTable};
-pub use select::{SnapshotInfo, Wanted, list, newest_at, newest_catalog};
-pub(crate) use select::{choose, ids as snapshot_ids, load_manifest};
+pub use select::{SnapshotInfo, Wanted, finished_at, ids as snapshot_ids, list, newest_catalog};
+pub(crate) use select::{choose, load_manifest};
 pub(crate) use target::{begun, query};
 
 /// What was asked for.

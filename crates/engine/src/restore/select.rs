@@ -32,7 +32,7 @@ impl std::fmt::Display for Wanted {
 }
 
 /// Snapshots that have a manifest, oldest first.
-pub(crate) async fn ids(repository: &Repository) -> Result<Vec<SnapshotId>, Error> {
+pub async fn ids(repository: &Repository) -> Result<Vec<SnapshotId>, Error> {
     let objects = repository.store().list(layout::SNAPSHOTS).await?;
     let infos: Vec<_> = objects.try_collect().await?;
     let mut ids: Vec<SnapshotId> =
@@ -112,16 +112,16 @@ pub struct SnapshotInfo {
     pub ledger_seq: u64,
 }
 
-/// When the newest snapshot was finished, by the store's date; needs no key.
-pub async fn newest_at(store: &dyn ObjectStore) -> Result<Option<Timestamp>, Error> {
-    let mut newest = None;
+/// When each snapshot was finished, by the store's date; needs no key.
+pub async fn finished_at(store: &dyn ObjectStore) -> Result<Vec<Timestamp>, Error> {
+    let mut finished = Vec::new();
     let mut stored = store.list(layout::SNAPSHOTS).await?;
     while let Some(info) = stored.try_next().await? {
         if layout::snapshot_of_manifest(info.name.as_str()).is_some() {
-            newest = newest.max(Some(clock::time(info.modified)));
+            finished.push(clock::time(info.modified));
         }
     }
-    Ok(newest)
+    Ok(finished)
 }
 
 /// All snapshots, oldest first. Reads every manifest.

@@ -6,11 +6,13 @@
 //! A snapshot is as old as the earlier of two dates: when it was begun by the record that somebody with the naming key has
 //! vouched for, and the store's own date of its first object. Names of objects decide nothing, and nobody's clock alone.
 
+mod frequency;
 mod inventory;
 mod plan;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use frequency::{Unusual, judge_frequency};
 pub use inventory::{
     ChunkKey, ChunkSet, Copy, Holding, Inventory, Leased, Note, Part, Record, Snapshot, Upload,
 };

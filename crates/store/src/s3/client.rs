@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::Client;
@@ -21,6 +23,7 @@ use crate::{Address, Error};
 pub(crate) async fn load(
     region: Option<String>,
     endpoint: Option<&str>,
+    profile: Option<&str>,
     credentials: Option<&(String, String)>,
     http: Option<SharedHttpClient>,
 ) -> SdkConfig {
@@ -29,12 +32,19 @@ pub(crate) async fn load(
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https()
     });
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone());
     if let Some(region) = region {
         loader = loader.region(Region::new(region));
     }
     if let Some(endpoint) = endpoint {
         loader = loader.endpoint_url(endpoint);
+    }
+    if let Some(profile) = profile {
+        // The default chain asks the environment first, which has the credentials of the first store.
+        let config = ProviderConfig::without_region().with_http_client(http);
+        let provider =
+            ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&config).build();
+        loader = loader.profile_name(profile).credentials_provider(provider);
     }
     if let Some((key, secret)) = credentials {
         loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "settings"));
@@ -59,8 +69,9 @@ impl Renewable {
         if let Some(endpoint) = &settings.endpoint {
             check_endpoint(endpoint)?;
         }
-        let S3Settings { region, endpoint, credentials, http, .. } = settings;
-        let shared = load(region.clone(), endpoint.as_deref(), credentials.as_ref(), http.clone()).await;
+        let S3Settings { region, endpoint, profile, credentials, http, .. } = settings;
+        let (endpoint, profile) = (endpoint.as_deref(), profile.as_deref());
+        let shared = load(region.clone(), endpoint, profile, credentials.as_ref(), http.clone()).await;
         let pin = Pin::default();
         let config = aws_sdk_s3::config::Builder::from(&shared)
             .force_path_style(settings.path_style)

@@ -12,6 +12,9 @@ pub struct S3Settings {
     pub path_style: bool,
     pub checksums: Checksums,
     pub encryption: StoreEncryption,
+    /// The profile of the AWS configuration files whose credentials are used, whatever the environment holds: for a second store
+    /// of another provider, which has other ones.
+    pub profile: Option<String>,
     /// Access key and secret key, instead of those of the chain. Meant for tests: production uses the chain.
     pub credentials: Option<(String, String)>,
     /// Instead of the one that speaks TLS with the system's roots. Meant for tests, which pretend to be other hosts.
