@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use lethe_store::{
     Address, BucketFacts, Doomed, Error, NotDeleted, ObjectInfo, ObjectName, ObjectReader, ObjectStore,
-    Operation, Page, UploadInfo, VersionInfo,
+    Operation, Page, UploadInfo, VersionInfo, WaysOut,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,6 +137,10 @@ impl ObjectStore for FailingStore {
 
     async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
         self.operate(Operation::Look, &"the bucket", self.inner.bucket_facts()).await
+    }
+
+    async fn ways_out(&self) -> Result<Option<WaysOut>, Error> {
+        self.operate(Operation::Look, &"the bucket", self.inner.ways_out()).await
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {

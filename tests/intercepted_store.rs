@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use lethe_store::{
     Address, BucketFacts, Doomed, Error, NotDeleted, ObjectInfo, ObjectName, ObjectReader, ObjectStore, Page,
-    UploadInfo, VersionInfo,
+    UploadInfo, VersionInfo, WaysOut,
 };
 
 type Before = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
@@ -64,6 +64,10 @@ impl ObjectStore for InterceptedStore {
 
     async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
         self.inner.bucket_facts().await
+    }
+
+    async fn ways_out(&self) -> Result<Option<WaysOut>, Error> {
+        self.inner.ways_out().await
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use lethe_store::{
     Address, BucketFacts, Doomed, Error, NotDeleted, ObjectInfo, ObjectName, ObjectReader, ObjectStore,
-    Operation, Page, UploadInfo, VersionInfo,
+    Operation, Page, UploadInfo, VersionInfo, WaysOut,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -156,6 +156,10 @@ impl ObjectStore for MemoryStore {
     }
 
     async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
+        Ok(None)
+    }
+
+    async fn ways_out(&self) -> Result<Option<WaysOut>, Error> {
         Ok(None)
     }
 

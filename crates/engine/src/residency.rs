@@ -291,8 +291,8 @@ fn told<T, U>(told: &lethe_store::Told<T>, convert: impl FnOnce(&T) -> U) -> Tol
 }
 
 fn evidence(facts: &BucketFacts) -> Evidence {
-    let destinations = |found: &Vec<lethe_store::ReplicationDestination>| {
-        let one = |destination: &lethe_store::ReplicationDestination| Destination {
+    let destinations = |found: &Vec<lethe_store::Destination>| {
+        let one = |destination: &lethe_store::Destination| Destination {
             bucket: destination.bucket.clone(),
             region: destination.region.clone(),
         };

@@ -36,7 +36,7 @@ pub struct BucketFacts {
     /// The constraint of GetBucketLocation, as it is.
     pub location: Told<Option<String>>,
     /// The destinations of the rules that are enabled.
-    pub replication: Told<Vec<ReplicationDestination>>,
+    pub replication: Told<Vec<Destination>>,
     /// The KMS key of the default encryption.
     pub kms_key: Told<Option<String>>,
     /// Whether KMS encrypts what comes without an encryption of its own.
@@ -51,6 +51,26 @@ pub struct BucketFacts {
     pub public_access_blocked: Told<bool>,
     /// The lifecycle rules that are enabled, and apply to objects without tags.
     pub lifecycle: Told<Vec<LifecycleRule>>,
+}
+
+/// Where the store of a bucket sends reports of it and messages about it. Objects are sent by replication alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WaysOut {
+    /// Where the log of requests is written.
+    pub logging: Told<Vec<Destination>>,
+    /// Where lists of all objects are written, by the inventories that are enabled.
+    pub inventories: Told<Vec<Destination>>,
+    /// Where storage class analyses are written.
+    pub analytics: Told<Vec<Destination>>,
+    pub events: Told<EventTargets>,
+}
+
+/// Who is told when an object is written or deleted.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct EventTargets {
+    /// Of topics, queues and functions.
+    pub arns: Vec<String>,
+    pub event_bridge: bool,
 }
 
 /// What becomes of objects by their age.
@@ -70,8 +90,10 @@ pub struct LifecycleRule {
     pub moves: bool,
 }
 
+/// A bucket that the store itself writes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ReplicationDestination {
+pub struct Destination {
+    /// Its name or its ARN, as the setting has it.
     pub bucket: String,
     /// The header of HeadBucket; none if there was none.
     pub region: Option<String>,

@@ -22,7 +22,7 @@ use futures_util::stream::{self, BoxStream};
 use crate::object_store::{
     Doomed, NotDeleted, ObjectInfo, ObjectReader, ObjectStore, Page, UploadInfo, VersionInfo,
 };
-use crate::{Address, BucketFacts, Error, ObjectName, Operation, pages};
+use crate::{Address, BucketFacts, Error, ObjectName, Operation, WaysOut, pages};
 
 const TEMPORARY: &str = ".lethe-tmp";
 const PIECE: usize = 256 * 1024;
@@ -188,6 +188,10 @@ impl ObjectStore for DirectoryStore {
     }
 
     async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
+        Ok(None)
+    }
+
+    async fn ways_out(&self) -> Result<Option<WaysOut>, Error> {
         Ok(None)
     }
 

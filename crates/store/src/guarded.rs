@@ -15,7 +15,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::bucket_facts::{Address, BucketFacts};
+use crate::bucket_facts::{Address, BucketFacts, WaysOut};
 use crate::object_store::{
     Doomed, NotDeleted, ObjectInfo, ObjectReader, ObjectStore, Page, UploadInfo, VersionInfo,
 };
@@ -113,6 +113,10 @@ impl ObjectStore for GuardedStore {
 
     async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
         self.inner.bucket_facts().await
+    }
+
+    async fn ways_out(&self) -> Result<Option<WaysOut>, Error> {
+        self.inner.ways_out().await
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {

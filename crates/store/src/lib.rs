@@ -24,7 +24,9 @@ mod probe;
 mod resilient;
 mod s3;
 
-pub use bucket_facts::{Address, BucketFacts, LifecycleRule, ReplicationDestination, Told, Versioning};
+pub use bucket_facts::{
+    Address, BucketFacts, Destination, EventTargets, LifecycleRule, Told, Versioning, WaysOut,
+};
 pub use directory::DirectoryStore;
 pub use error::{Error, Operation};
 pub use guarded::{Guard, GuardedStore};

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 
-use crate::{Address, BucketFacts, Error, ObjectName};
+use crate::{Address, BucketFacts, Error, ObjectName, WaysOut};
 
 /// A place for objects.
 ///
@@ -32,6 +32,10 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
 
     /// What the store says about itself, without touching an object; none if it has nothing to say.
     async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error>;
+
+    /// Where the store sends reports of its bucket and messages about it; none if it sends nothing. A look of its own:
+    /// many requests, which not every command needs.
+    async fn ways_out(&self) -> Result<Option<WaysOut>, Error>;
 
     /// Writes an object, replacing what is there.
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error>;

@@ -28,7 +28,7 @@ use tokio::time::Instant;
 use crate::object_store::{
     Doomed, NotDeleted, ObjectInfo, ObjectReader, ObjectStore, Page, UploadInfo, VersionInfo,
 };
-use crate::{Address, BucketFacts, Error, ObjectName, Operation, pages};
+use crate::{Address, BucketFacts, Error, ObjectName, Operation, WaysOut, pages};
 use attempts::Attempts;
 pub use policy::RetryPolicy;
 use resume::Origin;
@@ -103,6 +103,11 @@ impl ObjectStore for ResilientStore {
     async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
         let task = Task::new(Operation::Look, "the bucket");
         self.whole(task, self.policy.idle_timeout, || self.inner.bucket_facts()).await
+    }
+
+    async fn ways_out(&self) -> Result<Option<WaysOut>, Error> {
+        let task = Task::new(Operation::Look, "the bucket");
+        self.whole(task, self.policy.idle_timeout, || self.inner.ways_out()).await
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {

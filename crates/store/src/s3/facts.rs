@@ -10,7 +10,7 @@ use aws_sdk_s3::types::{
 
 use super::S3Store;
 use super::failure::{Meaning, meaning_of, status};
-use crate::bucket_facts::{BucketFacts, LifecycleRule, ReplicationDestination, Told, Versioning};
+use crate::bucket_facts::{BucketFacts, Destination, LifecycleRule, Told, Versioning};
 use crate::{Error, ObjectStore as _, Operation};
 
 const REGION: &str = "x-amz-bucket-region";
@@ -73,7 +73,7 @@ impl S3Store {
         })
     }
 
-    async fn replication(&self) -> Result<Told<Vec<ReplicationDestination>>, Error> {
+    async fn replication(&self) -> Result<Told<Vec<Destination>>, Error> {
         let answer = self.client.get().get_bucket_replication().bucket(&self.bucket).send().await;
         let destinations = self.told(answer, &["ReplicationConfigurationNotFoundError"], |output| {
             let rules = output.replication_configuration().map(|rules| rules.rules()).unwrap_or_default();
@@ -82,23 +82,31 @@ impl S3Store {
             let arns = enabled.map(|rule| rule.destination().map_or("", |to| to.bucket()).to_owned());
             arns.collect::<Vec<String>>()
         })?;
-        let arns = match destinations {
-            Told::Yes(arns) => arns,
+        self.looked_up(destinations).await
+    }
+
+    /// Buckets by their names or ARNs, with their regions.
+    pub(super) async fn looked_up(&self, named: Told<Vec<String>>) -> Result<Told<Vec<Destination>>, Error> {
+        let named = match named {
+            Told::Yes(named) => named,
             Told::No { status, code } => return Ok(Told::No { status, code }),
         };
         let mut found = Vec::new();
-        for arn in arns {
+        for named in named {
             // arn:aws:s3:::bucket; whatever else it is, where it leads is not known.
-            let region = match arn.split(':').collect::<Vec<_>>()[..] {
-                ["arn", _, "s3", "", "", bucket] if !bucket.is_empty() && !bucket.contains('/') => {
-                    match self.region_of(bucket).await {
-                        Err(Error::NoBucket { .. }) => None,
-                        region => region?,
-                    }
-                }
-                _ => None,
+            let bucket = match named.split(':').collect::<Vec<_>>()[..] {
+                ["arn", _, "s3", "", "", bucket] | [bucket] => bucket,
+                _ => "",
             };
-            found.push(ReplicationDestination { bucket: arn, region });
+            let region = if bucket.is_empty() || bucket.contains('/') {
+                None
+            } else {
+                match self.region_of(bucket).await {
+                    Err(Error::NoBucket { .. }) => None,
+                    region => region?,
+                }
+            };
+            found.push(Destination { bucket: named, region });
         }
         Ok(Told::Yes(found))
     }
@@ -174,7 +182,7 @@ impl S3Store {
     }
 
     /// What an answer says; an error with one of the codes says that there is nothing.
-    fn told<O, E, T: Default>(
+    pub(super) fn told<O, E, T: Default>(
         &self,
         answer: Result<O, SdkError<E>>,
         nothing: &[&str],

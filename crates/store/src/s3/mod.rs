@@ -8,6 +8,7 @@ mod history;
 mod read;
 mod removal;
 mod settings;
+mod ways_out;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use futures_util::stream::BoxStream;
 use crate::object_store::{
     Doomed, NotDeleted, ObjectInfo, ObjectReader, ObjectStore, Page, UploadInfo, VersionInfo,
 };
-use crate::{Address, BucketFacts, Error, ObjectName, Operation, pages};
+use crate::{Address, BucketFacts, Error, ObjectName, Operation, WaysOut, pages};
 use client::Renewable;
 use failure::status;
 pub use settings::{Checksums, S3Settings, StoreEncryption};
@@ -109,6 +110,10 @@ impl ObjectStore for S3Store {
 
     async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
         self.facts().await.map(Some)
+    }
+
+    async fn ways_out(&self) -> Result<Option<WaysOut>, Error> {
+        self.all_ways_out().await.map(Some)
     }
 
     async fn put(&self, name: &ObjectName, body: Bytes) -> Result<(), Error> {

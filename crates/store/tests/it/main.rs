@@ -17,3 +17,5 @@ mod probe;
 mod real_s3;
 /// The S3 stores that the other modules test with.
 mod s3;
+/// Where a bucket sends reports and messages.
+mod ways_out;

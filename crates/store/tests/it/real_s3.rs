@@ -1,6 +1,6 @@
 use lethe_store::{
-    Checksums, Error, ObjectStore as _, ResilientStore, RetryPolicy, S3Settings, S3Store, Told, Versioning,
-    probe,
+    Checksums, Error, EventTargets, ObjectStore as _, ResilientStore, RetryPolicy, S3Settings, S3Store, Told,
+    Versioning, probe,
 };
 
 use crate::conformance;
@@ -44,6 +44,19 @@ async fn real_s3_tells_what_the_guard_asks() {
             facts.location
         );
         assert!(facts.region.is_none_or(|header| header == region));
+    }
+}
+
+/// Ceph answers with a list of objects where it does not know the question.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real S3 server: make test-s3"]
+async fn real_s3_tells_what_the_doctor_asks() {
+    let store = store("LETHE_TEST_S3_BUCKET", "ways_out").await;
+    let found = store.ways_out().await.expect("ways out").expect("of a bucket");
+    assert_eq!((found.logging, found.events), (Told::Yes(Vec::new()), Told::Yes(EventTargets::default())));
+    let not_known = || Told::No { status: 501, code: Some("NotImplemented".to_owned()) };
+    for told in [found.inventories, found.analytics] {
+        assert!(told == Told::Yes(Vec::new()) || told == not_known(), "{told:?}");
     }
 }
 

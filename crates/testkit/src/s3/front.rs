@@ -210,7 +210,19 @@ impl Front {
         let settings = state.settings.get(bucket).cloned().unwrap_or_default();
         let is_there = state.buckets.contains_key(bucket);
         let tells_region = !state.misbehaviours.contains(&Misbehaviour::NoRegionHeader);
-        if is_there { settings.answer(operation(request), tells_region) } else { None }
+        let from = parameter(request, "continuation-token");
+        if !is_there {
+            return None;
+        }
+        if state.misbehaviours.contains(&Misbehaviour::CephListsInstead)
+            && matches!(
+                operation(request),
+                "ListBucketInventoryConfigurations" | "ListBucketAnalyticsConfigurations"
+            )
+        {
+            return Some(Canned::ok("<ListBucketResult><Name>x</Name></ListBucketResult>".to_owned()));
+        }
+        settings.answer(operation(request), tells_region, from.as_deref())
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Response<FaultyBody>, BoxError> {
@@ -332,6 +344,10 @@ pub(super) fn operation<B>(request: &Request<B>) -> &'static str {
         (&Method::GET, false) if asks("versioning") => "GetBucketVersioning",
         (&Method::GET, false) if asks("object-lock") => "GetObjectLockConfiguration",
         (&Method::GET, false) if asks("policy") => "GetBucketPolicy",
+        (&Method::GET, false) if asks("logging") => "GetBucketLogging",
+        (&Method::GET, false) if asks("inventory") => "ListBucketInventoryConfigurations",
+        (&Method::GET, false) if asks("analytics") => "ListBucketAnalyticsConfigurations",
+        (&Method::GET, false) if asks("notification") => "GetBucketNotificationConfiguration",
         (&Method::GET, false) if asks("lifecycle") => "GetBucketLifecycleConfiguration",
         (&Method::GET, false) if asks("publicAccessBlock") => "GetPublicAccessBlock",
         (&Method::GET, false) if asks("uploads") => "ListMultipartUploads",

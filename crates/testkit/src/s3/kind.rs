@@ -35,19 +35,27 @@ impl Kind {
     #[must_use]
     pub fn misbehaviours(self) -> &'static [Misbehaviour] {
         use Misbehaviour::{
-            AcceptsWrongChecksums, CephVersionedEveryoneWins, GarageIgnoresConditions, HetznerRefusals,
-            IgnoresConditionsOnDelete, IgnoresIfMatchOnGet, KeepsObjectsOfWrongChecksums,
+            AcceptsWrongChecksums, CephListsInstead, CephVersionedEveryoneWins, GarageIgnoresConditions,
+            HetznerRefusals, IgnoresConditionsOnDelete, IgnoresIfMatchOnGet, KeepsObjectsOfWrongChecksums,
             LooksBeforeItWrites, NoRegionHeader,
         };
         match self {
             Self::Amazon => &[],
-            Self::Ceph => &[NoRegionHeader, CephVersionedEveryoneWins],
-            Self::OlderCeph => {
-                &[NoRegionHeader, CephVersionedEveryoneWins, AcceptsWrongChecksums, IgnoresConditionsOnDelete]
-            }
-            Self::Hetzner => {
-                &[NoRegionHeader, CephVersionedEveryoneWins, AcceptsWrongChecksums, HetznerRefusals]
-            }
+            Self::Ceph => &[NoRegionHeader, CephVersionedEveryoneWins, CephListsInstead],
+            Self::OlderCeph => &[
+                NoRegionHeader,
+                CephVersionedEveryoneWins,
+                CephListsInstead,
+                AcceptsWrongChecksums,
+                IgnoresConditionsOnDelete,
+            ],
+            Self::Hetzner => &[
+                NoRegionHeader,
+                CephVersionedEveryoneWins,
+                CephListsInstead,
+                AcceptsWrongChecksums,
+                HetznerRefusals,
+            ],
             Self::Garage => &[NoRegionHeader, GarageIgnoresConditions, IgnoresConditionsOnDelete],
             Self::S3sFs => &[
                 NoRegionHeader,

@@ -18,6 +18,7 @@ mod pretend;
 mod principal;
 mod service;
 mod settings;
+mod ways_out;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -46,6 +47,7 @@ pub use kind::Kind;
 pub use pretend::Pretend;
 pub use principal::{ACCOUNT, Principal};
 pub use settings::{BucketSettings, Replication};
+pub use ways_out::WaysOut;
 
 /// What real stores get wrong, by who does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -70,6 +72,8 @@ pub enum Misbehaviour {
     RefusesDeleteObjects,
     /// What Hetzner's documentation lists as not supported is refused.
     HetznerRefusals,
+    /// Who asks for inventories or analytics, which it does not have, gets a list of objects.
+    CephListsInstead,
 }
 
 /// The state that the server and the test share.

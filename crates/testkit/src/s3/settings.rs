@@ -2,6 +2,7 @@
 
 use super::REGION;
 use super::front::Canned;
+use super::ways_out::WaysOut;
 
 /// The settings of one bucket. By default it is in [`REGION`], is not replicated, and keeps nothing for anybody.
 #[derive(Clone, Debug)]
@@ -25,6 +26,9 @@ pub struct BucketSettings {
     pub public_access_block: Option<[bool; 4]>,
     /// The rules of the lifecycle configuration, `<Rule>…</Rule>…`.
     pub lifecycle: Option<String>,
+    pub ways_out: WaysOut,
+    /// Operations that are refused, with status and code.
+    pub refused: Vec<(&'static str, u16, &'static str)>,
 }
 
 /// What GetBucketReplication answers.
@@ -53,13 +57,18 @@ impl Default for BucketSettings {
             policy: None,
             public_access_block: None,
             lifecycle: None,
+            ways_out: WaysOut::default(),
+            refused: Vec::new(),
         }
     }
 }
 
 impl BucketSettings {
-    /// The answer to an operation; none if the service has to give it.
-    pub(super) fn answer(&self, operation: &str, tells_region: bool) -> Option<Canned> {
+    /// The answer to an operation; none if the service has to give it. `from` is where a page begins.
+    pub(super) fn answer(&self, operation: &str, tells_region: bool, from: Option<&str>) -> Option<Canned> {
+        if let Some((_, status, code)) = self.refused.iter().find(|(refused, ..)| *refused == operation) {
+            return Some(Canned::error(*status, code));
+        }
         match operation {
             "HeadBucket" => {
                 let region = tells_region.then(|| self.region.clone());
@@ -87,7 +96,7 @@ impl BucketSettings {
                     "<VersioningConfiguration><Status>{status}</Status>{mfa}</VersioningConfiguration>"
                 )))
             }
-            _ => None,
+            _ => self.ways_out.answer(operation, from),
         }
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use lethe_store::{
     Address, BucketFacts, Doomed, NotDeleted, ObjectInfo, ObjectReader, Operation, Page, UploadInfo,
-    VersionInfo,
+    VersionInfo, WaysOut,
 };
 use tokio::time::Instant;
 
@@ -47,6 +47,10 @@ impl ObjectStore for Hopeless {
     }
 
     async fn bucket_facts(&self) -> Result<Option<BucketFacts>, Error> {
+        self.fail().await
+    }
+
+    async fn ways_out(&self) -> Result<Option<WaysOut>, Error> {
         self.fail().await
     }
 
