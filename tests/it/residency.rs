@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lethe_engine::Error;
 use lethe_engine::residency::{Examined, Residency};
-use lethe_rules::residency::Profile;
+use lethe_rules::residency::{Profile, WayOut};
 use lethe_rules::store_fitness::Use;
 use lethe_store::{ObjectStore, RetryPolicy, S3Settings, StoreEncryption};
 use lethe_testkit::s3::{
@@ -242,7 +242,146 @@ async fn a_policy_that_does_not_guard_the_ledger_is_found() {
     let open = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}}"#;
     server.configure("backups", |bucket| bucket.policy = Some(open.to_owned()));
     let found = examined(&store, Use::Data, ByBucket).await;
-    assert!(found.findings[0].contains("lets everybody in"), "{:?}", found.findings);
+    let expected = "s3://backups/production: the bucket's policy lets everybody in".to_owned();
+    assert_eq!(found.ways_out, [WayOut::Elsewhere(expected)]);
+}
+
+/// Reports, messages and principals, one by one: what leads elsewhere, what nobody knows, and what is fine.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_out_of_a_bucket_is_looked_at() {
+    type Change = fn(&mut BucketSettings);
+    let inventory = "an inventory of the bucket goes to arn:aws:s3:::";
+    let denied: [(&str, &str); 5] = [
+        ("GetBucketLogging", "allow s3:GetBucketLogging"),
+        ("ListBucketInventoryConfigurations", "allow s3:GetInventoryConfiguration"),
+        ("ListBucketAnalyticsConfigurations", "allow s3:GetAnalyticsConfiguration"),
+        ("GetBucketNotificationConfiguration", "allow s3:GetBucketNotification"),
+        ("GetBucketPolicy", "allow s3:GetBucketPolicy"),
+    ];
+    // True for what leads elsewhere.
+    let cases: [(Change, bool, &str); 13] = [
+        (
+            |bucket| bucket.ways_out.inventories = vec![("arn:aws:s3:::far".to_owned(), true)],
+            true,
+            &format!("{inventory}far: us-east-1"),
+        ),
+        (
+            |bucket| bucket.ways_out.inventories = vec![("arn:aws:s3:::gone".to_owned(), true)],
+            false,
+            &format!("{inventory}gone, and where that is cannot be found out"),
+        ),
+        (
+            |bucket| bucket.ways_out.inventories = vec![("no ARN: at all".to_owned(), true)],
+            false,
+            "cannot be found out",
+        ),
+        (|bucket| bucket.ways_out.logging = Some("far".to_owned()), true, "requests goes to far: us-east-1"),
+        (|bucket| bucket.ways_out.logging = Some("gone".to_owned()), false, "requests goes to gone, and"),
+        (
+            |bucket| bucket.ways_out.analytics = vec!["arn:aws:s3:::far".to_owned()],
+            true,
+            "an analysis of the bucket goes to arn:aws:s3:::far: us-east-1",
+        ),
+        (
+            |bucket| bucket.ways_out.topics = vec!["arn:aws:sns:us-east-1:111122223333:t".to_owned()],
+            true,
+            "events go to arn:aws:sns:us-east-1:111122223333:t: us-east-1",
+        ),
+        (
+            |bucket| bucket.ways_out.queues = vec!["arn:aws:sqs:eu-west-2:111122223333:q".to_owned()],
+            true,
+            "London",
+        ),
+        (
+            |bucket| bucket.ways_out.functions = vec!["arn:aws:lambda:eu-west-1:1:function:f".to_owned()],
+            true,
+            "profile de",
+        ),
+        (|bucket| bucket.ways_out.event_bridge = true, false, "EventBridge"),
+        (|bucket| bucket.policy = Some(allowing("444455556666")), true, "account 444455556666, which is not"),
+        (
+            |bucket| bucket.policy = Some(allowing("arn:aws:iam::444455556666:role/x")),
+            true,
+            "arn:aws:iam::444455556666:role/x of account 444455556666",
+        ),
+        (|bucket| bucket.policy = Some("{".to_owned()), false, "is none that is understood"),
+    ];
+    let server = server().await;
+    for (name, region) in [("far", "us-east-1"), ("near", "eu-central-1")] {
+        server.create_bucket(name);
+        server.configure(name, |bucket| bucket.region = region.to_owned());
+    }
+    let (settings, _) = at(&server, FRANKFURT);
+    let (store, _) = open(&settings, Profile::De).await.expect("open");
+    let found = async || {
+        let ours = Residency { accounts: vec!["111122223333".to_owned()], ..Residency::default() };
+        let examined = ours.examine(store.as_ref(), Use::Data, StoreEncryption::ByBucket).await;
+        examined.expect("examine").ways_out
+    };
+    assert_eq!(found().await, []);
+    for (change, leads_elsewhere, text) in cases {
+        server.configure("backups", |bucket| *bucket = BucketSettings::default());
+        server.configure("backups", change);
+        let found = found().await;
+        let [way] = &found[..] else { panic!("{text}: {found:?}") };
+        assert_eq!(matches!(way, WayOut::Elsewhere(_)), leads_elsewhere, "{way:?}");
+        assert!(way.text().starts_with("s3://backups/production: ") && way.text().contains(text), "{way:?}");
+    }
+    for (operation, text) in denied {
+        server.configure("backups", |bucket| *bucket = BucketSettings::default());
+        server.configure("backups", |bucket| bucket.refused = vec![(operation, 403, "AccessDenied")]);
+        let found = found().await;
+        assert!(
+            matches!(&found[..], [WayOut::Unknown(way)] if way.contains("AccessDenied") && way.ends_with(text)),
+            "{operation}: {found:?}"
+        );
+    }
+    server.configure("backups", |bucket| {
+        *bucket = BucketSettings::default();
+        bucket.policy = Some(allowing("111122223333"));
+        let near = "arn:aws:s3:::near".to_owned();
+        bucket.ways_out.logging = Some("near".to_owned());
+        bucket.ways_out.inventories = vec![(near.clone(), true), ("arn:aws:s3:::far".to_owned(), false)];
+        bucket.ways_out.analytics = vec![near, String::new()];
+        bucket.ways_out.topics = vec!["arn:aws:sns:eu-central-1:111122223333:t".to_owned()];
+    });
+    assert_eq!(found().await, [], "reports that stay where they may be, and what is not enabled");
+}
+
+/// At Hetzner what does not exist is no way out, and where a topic sends messages on is told by nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn hetzner_knows_fewer_ways_out() {
+    let server = server().await;
+    server.behave_like(Kind::Hetzner);
+    let (settings, _) = at(&server, FALKENSTEIN);
+    let (store, _) = open(&settings, Profile::De).await.expect("open");
+    assert_eq!(examined(&store, Use::Data, StoreEncryption::ByBucket).await.ways_out, []);
+    server.configure("backups", |bucket| {
+        bucket.refused =
+            vec![("GetBucketLogging", 405, "MethodNotAllowed"), ("GetBucketPolicy", 501, "NotImplemented")];
+        bucket.ways_out.topics = vec!["arn:aws:sns:fsn1::t".to_owned()];
+    });
+    let found = examined(&store, Use::Data, StoreEncryption::ByBucket).await.ways_out;
+    assert!(matches!(&found[..], [WayOut::Unknown(way)] if way.contains("arn:aws:sns:fsn1::t")), "{found:?}");
+}
+
+/// Only who asks for the ways out pays for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_does_not_look_at_the_ways_out() {
+    let server = server().await;
+    let (settings, _) = at(&server, FRANKFURT);
+    open(&settings, Profile::De).await.expect("open");
+    let operations: Vec<&str> = server.take_seen().into_iter().map(|seen| seen.operation).collect();
+    assert!(operations.contains(&"GetBucketPolicy"), "{operations:?}");
+    for way_out in ["Logging", "Inventory", "Analytics", "Notification", "Other"] {
+        assert!(!operations.iter().any(|operation| operation.contains(way_out)), "{operations:?}");
+    }
+}
+
+fn allowing(principal: &str) -> String {
+    format!(
+        r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": {{"AWS": "{principal}"}}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::backups/*"}}]}}"#
+    )
 }
 
 /// What the doctor finds in the settings of a bucket with data, one by one.

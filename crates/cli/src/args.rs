@@ -143,8 +143,9 @@ pub(crate) enum Command {
     Hold(Hold),
     /// Check where the stores are and what they can do; one list of findings
     ///
-    /// Looks at the bucket's region, replication, versioning and locks, lets twenty writers race for one object of the
-    /// ledger's store, and checks the labels of the servers in lethe.toml. Writes nothing that stays.
+    /// Looks at the bucket's region, replication, versioning and locks, where its logs, inventories and events go and whom
+    /// its policy lets in, lets twenty writers race for one object of the ledger's store, and checks the labels of the
+    /// servers in lethe.toml. Writes nothing that stays.
     #[command(after_help = EXIT_CODES)]
     Doctor,
 }

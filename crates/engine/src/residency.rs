@@ -8,8 +8,8 @@ use lethe_postgres::ConnectionSettings;
 use lethe_rules::bucket_policy::{self, LedgerPlace};
 use lethe_rules::lifecycle::{self, Contents};
 use lethe_rules::residency::{
-    self, Destination, Endpoint, Evidence, Label, Place, Profile, Provider, Refusal, StoreKey, TargetPlace,
-    Told, judge_endpoint, judge_store_key,
+    self, Destination, Endpoint, EventTargets, Evidence, Label, Place, Profile, Provider, Refusal, StoreKey,
+    TargetPlace, Told, WayOut, WaysOut, judge_endpoint, judge_store_key, judge_ways_out,
 };
 use lethe_rules::store_fitness::{self, Keeping, Use, judge_keeping};
 use lethe_store::{
@@ -27,11 +27,18 @@ pub struct Residency {
     pub recheck: Duration,
     /// Servers.
     pub labels: Vec<Label>,
+    /// Whom a bucket's policy may let in: account numbers, and projects at Hetzner.
+    pub accounts: Vec<String>,
 }
 
 impl Default for Residency {
     fn default() -> Self {
-        Self { profile: Profile::default(), recheck: Duration::from_secs(15 * 60), labels: Vec::new() }
+        Self {
+            profile: Profile::default(),
+            recheck: Duration::from_secs(15 * 60),
+            labels: Vec::new(),
+            accounts: Vec::new(),
+        }
     }
 }
 
@@ -92,7 +99,8 @@ impl Residency {
         Ok((Arc::new(store), warnings))
     }
 
-    /// Where a store is, and what its policy leaves open; for whoever wants to know more than whether it may be used.
+    /// Where a store is, what its policy leaves open and what leaves it; for whoever wants to know more than whether it may
+    /// be used.
     ///
     /// # Errors
     /// As [`Self::open_store`].
@@ -119,9 +127,6 @@ impl Residency {
         };
         match &facts.policy {
             lethe_store::Told::Yes(policy) => {
-                if bucket_policy::is_open_to_everybody(policy.as_deref()) {
-                    examined.findings.push("the bucket's policy lets everybody in".to_owned());
-                }
                 if is_amazon
                     && by_kms
                     && purpose == Use::Data
@@ -140,9 +145,8 @@ impl Residency {
                     examined.findings.extend(gaps);
                 }
             }
-            lethe_store::Told::No { code, .. } => {
-                examined.findings.push(unread("whom the bucket's policy lets in", code, "s3:GetBucketPolicy"))
-            }
+            // Whom it lets in is then a way out that is not known.
+            lethe_store::Told::No { .. } => {}
         }
         match &facts.public_access_blocked {
             lethe_store::Told::Yes(true) => {}
@@ -176,6 +180,10 @@ impl Residency {
         for finding in &mut examined.findings {
             *finding = format!("{url}: {finding}");
         }
+        if let Some(told) = store.ways_out().await? {
+            let found = judge_ways_out(self.profile, endpoint, &self.accounts, &ways_out(&facts, &told));
+            examined.ways_out = found.into_iter().map(|way| way.of(&url)).collect();
+        }
         Ok(examined)
     }
 
@@ -201,6 +209,8 @@ pub struct Examined {
     /// None if it is on this machine.
     pub place: Option<&'static Place>,
     pub findings: Vec<String>,
+    /// On which something leaves, or may leave.
+    pub ways_out: Vec<WayOut>,
     /// The statements that would guard the ledger, if some are missing.
     pub recommended_policy: Option<String>,
 }
@@ -291,18 +301,32 @@ fn told<T, U>(told: &lethe_store::Told<T>, convert: impl FnOnce(&T) -> U) -> Tol
 }
 
 fn evidence(facts: &BucketFacts) -> Evidence {
-    let destinations = |found: &Vec<lethe_store::Destination>| {
-        let one = |destination: &lethe_store::Destination| Destination {
-            bucket: destination.bucket.clone(),
-            region: destination.region.clone(),
-        };
-        found.iter().map(one).collect()
-    };
     Evidence {
         region: facts.region.clone(),
         location: told(&facts.location, Clone::clone),
-        replication: told(&facts.replication, destinations),
+        replication: destinations(&facts.replication),
         kms_key: told(&facts.kms_key, Clone::clone),
+    }
+}
+
+fn destinations(found: &lethe_store::Told<Vec<lethe_store::Destination>>) -> Told<Vec<Destination>> {
+    let one = |destination: &lethe_store::Destination| Destination {
+        bucket: destination.bucket.clone(),
+        region: destination.region.clone(),
+    };
+    told(found, |found| found.iter().map(one).collect())
+}
+
+fn ways_out(facts: &BucketFacts, found: &lethe_store::WaysOut) -> WaysOut {
+    WaysOut {
+        logging: destinations(&found.logging),
+        inventories: destinations(&found.inventories),
+        analytics: destinations(&found.analytics),
+        events: told(&found.events, |targets| EventTargets {
+            arns: targets.arns.clone(),
+            event_bridge: targets.event_bridge,
+        }),
+        policy: told(&facts.policy, Clone::clone),
     }
 }
 

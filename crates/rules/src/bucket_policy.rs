@@ -101,17 +101,7 @@ pub fn lets_in_what_kms_has_not_encrypted(policy: Option<&str>, bucket: &str, pr
     })
 }
 
-/// True if a statement lets everybody in, without any condition.
-#[must_use]
-pub fn is_open_to_everybody(policy: Option<&str>) -> bool {
-    statements(policy).iter().any(|statement| {
-        let condition = statement.get("Condition").and_then(Value::as_object);
-        let is_limited = condition.is_some_and(|condition| !condition.is_empty());
-        is(statement, "Effect", "Allow") && is_everybody(statement) && !is_limited
-    })
-}
-
-fn statements(policy: Option<&str>) -> Vec<Value> {
+pub(crate) fn statements(policy: Option<&str>) -> Vec<Value> {
     let policy: Value = policy.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     match policy.get("Statement") {
         Some(Value::Array(statements)) => statements.clone(),
@@ -120,7 +110,7 @@ fn statements(policy: Option<&str>) -> Vec<Value> {
     }
 }
 
-fn is(statement: &Value, element: &str, value: &str) -> bool {
+pub(crate) fn is(statement: &Value, element: &str, value: &str) -> bool {
     statement.get(element).and_then(Value::as_str) == Some(value)
 }
 
@@ -131,7 +121,7 @@ fn is_everybody(statement: &Value) -> bool {
 }
 
 /// A text, or the texts of a list.
-fn texts(value: &Value) -> Vec<&str> {
+pub(crate) fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
         Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
@@ -213,6 +203,7 @@ fn texts_or_bool(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::residency::outsiders::outsiders;
 
     const LEDGER: LedgerPlace<'static> = LedgerPlace { bucket: "backups", prefix: "production" };
 
@@ -222,7 +213,7 @@ mod tests {
         let root = LedgerPlace { prefix: "", ..LEDGER };
         assert_eq!(gaps(Some(&root.recommended()), root), Vec::<String>::new());
         assert_eq!(gaps(None, LEDGER).len(), 4);
-        assert!(!is_open_to_everybody(Some(&LEDGER.recommended())));
+        assert_eq!(outsiders(Some(&LEDGER.recommended()), &[]), []);
     }
 
     /// Each change opens something.
@@ -300,16 +291,5 @@ mod tests {
         ] {
             assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
         }
-    }
-
-    #[test]
-    fn a_bucket_for_everybody_is_seen() {
-        let open = r#"{"Statement": {"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": "s3:GetObject", "Resource": "*"}}"#;
-        assert!(is_open_to_everybody(Some(open)));
-        let with =
-            |condition: &str| open.replace("\"Action\"", &format!("\"Condition\": {condition}, \"Action\""));
-        assert!(is_open_to_everybody(Some(&with("{}"))));
-        let limited = with(r#"{"StringEquals": {"aws:PrincipalOrgID": "o-1"}}"#);
-        assert!(!is_open_to_everybody(Some(&limited)) && !is_open_to_everybody(None));
     }
 }

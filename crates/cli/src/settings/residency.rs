@@ -18,6 +18,9 @@ pub(super) struct ResidencySection {
     profile: Option<String>,
     /// How long a look at a store is good for.
     recheck: Option<String>,
+    /// Ours: whom a bucket's policy may let in.
+    #[serde(default)]
+    accounts: Vec<String>,
 }
 
 /// What is known of a server: `[[target]]`.
@@ -38,6 +41,12 @@ enum PurposeSetting {
     Production,
     Staging,
     Drill,
+}
+
+/// Twelve digits, or as Hetzner's policies name a project.
+fn is_account(text: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (text.len() == 12 && is_number(text)) || text.strip_prefix('p').is_some_and(is_number)
 }
 
 impl Settings {
@@ -64,7 +73,11 @@ impl Settings {
                 PurposeSetting::Drill => Purpose::Drill,
             },
         });
-        Ok(Residency { profile, recheck, labels: labels.collect() })
+        if let Some(text) = section.accounts.iter().find(|text| !is_account(text)) {
+            return Err(Failure::usage(format!("{text:?} is no account"))
+                .hint("accounts = [\"111122223333\"], or at Hetzner the project, [\"p1234567\"]"));
+        }
+        Ok(Residency { profile, recheck, labels: labels.collect(), accounts: section.accounts.clone() })
     }
 
     /// Opens the stores if they are where they may be; nothing has been read or written before that is known.
@@ -123,7 +136,7 @@ impl Settings {
         let residency = self.residency()?;
         let comment = if residency.profile == Profile::default() { "# " } else { "" };
         let mut text = format!(
-            "{comment}[residency]\n{comment}profile = \"{}\"               # eu: the European Union, not Germany alone\n# recheck = \"15 minutes\"\n\n",
+            "{comment}[residency]\n{comment}profile = \"{}\"               # eu: the European Union, not Germany alone\n# recheck = \"15 minutes\"\n# accounts = [\"111122223333\"]  # yours: whom the bucket's policy may let in\n\n",
             residency.profile
         );
         let s3 = self.s3()?;

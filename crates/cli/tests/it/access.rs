@@ -4,10 +4,9 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use lethe_engine::Identities;
-use lethe_rules::bucket_policy::{
-    LedgerPlace, gaps, is_open_to_everybody, lets_in_what_kms_has_not_encrypted,
-};
+use lethe_rules::bucket_policy::{LedgerPlace, gaps, lets_in_what_kms_has_not_encrypted};
 use lethe_rules::lifecycle::{Contents, LifecycleRule, dangers, missing};
+use lethe_rules::residency::outsiders::outsiders;
 use lethe_testkit::s3::{
     ACCESS_KEY, ACCOUNT, Asked, Policy, Principal, REGION, S3Server, SECRET_KEY, Seen, is_allowed,
 };
@@ -448,7 +447,7 @@ fn a_buckets_policy_stops_those_who_may_do_everything() {
     let ledger = LedgerPlace { bucket: "backups", prefix: "production" };
     assert_eq!(gaps(Some(&of_bucket), ledger), Vec::<String>::new());
     assert_eq!(gaps(Some(&filled("bucket-policy-ledger")), ledger), Vec::<String>::new());
-    assert!(!is_open_to_everybody(Some(&of_bucket)));
+    assert_eq!(outsiders(Some(&of_bucket), &[]), []);
 }
 
 /// The lifecycle that is recommended is what the doctor wants, and touches neither what is current nor the ledger.

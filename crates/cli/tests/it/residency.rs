@@ -1,7 +1,7 @@
 use std::net::TcpListener;
 use std::process::Command;
 
-use lethe_testkit::s3::{ACCESS_KEY, Kind, S3Server, SECRET_KEY, Seen};
+use lethe_testkit::s3::{ACCESS_KEY, BucketSettings, Kind, S3Server, SECRET_KEY, Seen};
 
 use crate::shell::{Ended, Shell, files};
 
@@ -114,6 +114,90 @@ async fn a_bucket_elsewhere_ends_every_command_with_5() {
         "0"
     );
     assert!(!world.shell.folder.path().join("other").exists(), "no key for a repository that is none");
+}
+
+/// Each way out by itself: 5 if it leads elsewhere, 1 if nobody knows where it leads, and it is named either way.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_names_every_way_out_of_a_bucket() {
+    type Change = fn(&mut BucketSettings);
+    const FOREIGN: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "s3:GetObject", "Resource": "*"}}"#;
+    let cases: [(Change, i32, &str); 12] = [
+        (|_| {}, 0, "on this machine"),
+        (
+            |bucket| bucket.ways_out.inventories = vec![("arn:aws:s3:::far".to_owned(), true)],
+            5,
+            "an inventory of the bucket goes to arn:aws:s3:::far: us-east-1 (Northern Virginia, United States)",
+        ),
+        (
+            |bucket| bucket.ways_out.inventories = vec![("arn:aws:s3:::gone".to_owned(), true)],
+            1,
+            "arn:aws:s3:::gone, and where that is cannot be found out",
+        ),
+        (|bucket| bucket.ways_out.logging = Some("far".to_owned()), 5, "requests goes to far: us-east-1"),
+        (
+            |bucket| bucket.ways_out.topics = vec!["arn:aws:sns:us-east-1:111122223333:t".to_owned()],
+            5,
+            "the bucket's events go to arn:aws:sns:us-east-1:111122223333:t: us-east-1",
+        ),
+        (|bucket| bucket.ways_out.event_bridge = true, 1, "EventBridge"),
+        (|bucket| refuse(bucket, "GetBucketLogging"), 1, "allow s3:GetBucketLogging"),
+        (
+            |bucket| refuse(bucket, "ListBucketInventoryConfigurations"),
+            1,
+            "allow s3:GetInventoryConfiguration",
+        ),
+        (
+            |bucket| refuse(bucket, "ListBucketAnalyticsConfigurations"),
+            1,
+            "allow s3:GetAnalyticsConfiguration",
+        ),
+        (|bucket| refuse(bucket, "GetBucketNotificationConfiguration"), 1, "allow s3:GetBucketNotification"),
+        (|bucket| refuse(bucket, "GetBucketPolicy"), 1, "allow s3:GetBucketPolicy"),
+        (
+            |bucket| bucket.policy = Some(FOREIGN.to_owned()),
+            1,
+            "account 444455556666: is it yours? Put it under accounts",
+        ),
+    ];
+    let world = World::new().await;
+    world.init().expect_code(0);
+    world.s3.create_bucket("far");
+    world.s3.configure("far", |bucket| bucket.region = "us-east-1".to_owned());
+    let doctor = || world.run(&[&["doctor"], &CONFIG[..]].concat());
+    for (change, code, text) in cases {
+        world.s3.configure("backups", |bucket| *bucket = BucketSettings::default());
+        world.s3.configure("backups", change);
+        let ended = doctor();
+        ended.expect_code(code).says(text).says("one wins, twice");
+        assert!(code == 0 || ended.out.contains(text) && ended.err.contains(text), "{}", ended.err);
+    }
+    // What leads elsewhere counts more than what is not known, and both are in the list.
+    world.s3.configure("backups", |bucket| {
+        bucket.policy = None;
+        bucket.ways_out.event_bridge = true;
+        bucket.ways_out.logging = Some("far".to_owned());
+    });
+    let ended = doctor();
+    ended.expect_code(5).says("hint: end it");
+    assert!(ended.out.contains("EventBridge") && ended.err.contains("goes to far"), "{}", ended.err);
+    world.s3.configure("backups", |bucket| {
+        *bucket = BucketSettings::default();
+        bucket.policy = Some(FOREIGN.to_owned());
+    });
+    let path = world.shell.folder.path().join("s3/lethe.toml");
+    let text = std::fs::read_to_string(&path).expect("read");
+    let ours = |accounts: &str| {
+        let section = format!("{text}\n[residency]\naccounts = [{accounts}]\n");
+        std::fs::write(&path, section).expect("write");
+        doctor()
+    };
+    ours("\"111122223333\"").expect_code(5).says("account 444455556666, which is not one of accounts");
+    ours("\"111122223333\", \"444455556666\", \"p1234567\"").expect_code(0);
+    ours("\"1111-2222-3333\"").expect_code(2).says("is no account");
+}
+
+fn refuse(bucket: &mut BucketSettings, operation: &'static str) {
+    bucket.refused = vec![(operation, 403, "AccessDenied")];
 }
 
 #[tokio::test(flavor = "multi_thread")]

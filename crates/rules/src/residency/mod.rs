@@ -7,13 +7,17 @@
 //! - [`endpoint`]: which host is asked, before anything is sent there.
 //! - [`bucket`]: what the bucket says of itself, before a byte of data moves.
 //! - [`key`]: where a key of KMS is, and its copies.
+//! - [`ways_out`]: where else the bucket's store sends lists, logs and messages.
+//! - [`outsiders`]: whom the bucket's policy lets in.
 //! - [`target`]: which server a restore may write to.
 
 pub mod bucket;
 pub mod endpoint;
 pub mod key;
+pub mod outsiders;
 pub mod places;
 pub mod target;
+pub mod ways_out;
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,6 +27,7 @@ pub use endpoint::{Address, Endpoint, judge_endpoint};
 pub use key::{KeyArn, StoreKey, judge_copies, judge_key, judge_key_service, judge_store_key};
 pub use places::{PLACES, Place, Provider, place};
 pub use target::{Label, Purpose, TargetPlace, judge_target};
+pub use ways_out::{EventTargets, WayOut, WaysOut, judge_ways_out};
 
 /// Which places are allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

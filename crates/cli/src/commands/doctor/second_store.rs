@@ -1,0 +1,67 @@
+//! The second store, as the doctor sees it.
+
+use lethe_engine::ExitCode;
+use lethe_engine::ledger::{self, Followed};
+use lethe_engine::restore::snapshot_ids;
+use lethe_rules::residency::WayOut;
+use lethe_rules::store_fitness::Use;
+use lethe_store::StoreEncryption;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings::Settings;
+
+/// What speaks against the second store, if there is to be one.
+pub(super) async fn look(
+    settings: &Settings,
+    output: &Output,
+) -> Result<(Vec<String>, Vec<WayOut>), Failure> {
+    let (mut findings, mut ways_out) = (Vec::new(), Vec::new());
+    let Some(stores) = settings.second_stores().await? else { return Ok((findings, ways_out)) };
+    let url = stores.data.url();
+    let residency = settings.residency()?;
+    for (purpose, store) in [(Use::Data, &stores.data), (Use::Ledger, &stores.ledger)] {
+        let examined = residency.examine(store.as_ref(), purpose, StoreEncryption::ByBucket).await;
+        match examined {
+            Ok(examined) => {
+                let place = examined.place.map_or("on this machine", |place| place.code);
+                if purpose == Use::Data {
+                    output.say(format!("second    {url}: {place}"));
+                    output.item(
+                        "store",
+                        &json!({"use": "second", "url": url, "place": examined.place.map(|place| place.code)}),
+                    );
+                }
+                let found = examined.ways_out.iter().map(|way| way.text().to_owned());
+                for finding in examined.findings.into_iter().chain(found) {
+                    if !findings.contains(&finding) {
+                        findings.push(finding);
+                    }
+                }
+                ways_out.extend(examined.ways_out);
+            }
+            Err(error) if error.exit_code() == ExitCode::Residency => return Err(error.into()),
+            Err(error) => {
+                findings.push(format!("the second store {url} cannot be looked at: {error}"));
+                return Ok((findings, ways_out));
+            }
+        }
+    }
+    let repository = settings.open_repository().await?;
+    let Some(copy) = repository.copy() else { return Ok((findings, ways_out)) };
+    match ledger::followed(&repository).await? {
+        Some(Followed { entries, copied }) if copied < entries => findings.push(format!(
+            "{} of {entries} ledger entries are not in the second store: lethe copy",
+            entries.saturating_sub(copied)
+        )),
+        _ => {}
+    }
+    let (here, there) = (snapshot_ids(&repository).await?, snapshot_ids(&copy).await?);
+    let single = here.iter().filter(|id| !there.contains(id)).count();
+    if single > 0 {
+        findings
+            .push(format!("{single} of {} snapshots are in the first store alone: lethe copy", here.len()));
+    }
+    Ok((findings, ways_out))
+}
