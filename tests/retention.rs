@@ -714,6 +714,7 @@ async fn commit(repository: &Repository, draft: &Draft) -> Result<(), Error> {
             catalog: Catalog::default(),
             tables: Vec::new(),
             references: Vec::new(),
+            classification: None,
             sequences: Vec::new(),
             large_objects: LargeObjects { objects: Vec::new(), chunks: draft.chunks.clone() },
             extensions: Vec::new(),

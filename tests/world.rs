@@ -80,7 +80,7 @@ impl World {
 
     async fn snapshot_as(&self, references: Vec<Reference>, now: Timestamp) -> Result<SnapshotStats, Error> {
         let pg_bin = Some(self.server.bin().to_owned());
-        let options = SnapshotOptions { jobs: 3, level: 1, pg_bin, references };
+        let options = SnapshotOptions { jobs: 3, level: 1, pg_bin, references, classification: None };
         let source = Self::settings(&self.server, "source");
         snapshot::take_at(&self.repository, &source, &options, &Progress::default(), now).await
     }
@@ -176,6 +176,7 @@ impl World {
             no_acl: false,
             role: None,
             references: Vec::new(),
+            classification: None,
             anonymise: Anonymise::default(),
             freshness: Freshness::default(),
             max_capture_lag: Duration::from_secs(900),

@@ -130,6 +130,7 @@ impl Sweep {
             level: 1,
             pg_bin: Some(self.world.server.bin().to_owned()),
             references: Vec::new(),
+            classification: None,
         };
         snapshot::take(&self.world.repository, &source, &options, &Progress::default()).await
     }

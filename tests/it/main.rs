@@ -7,6 +7,8 @@ mod anonymise;
 mod canary;
 /// Deletions that the source database reports itself.
 mod capture;
+/// Columns that may refer to a person.
+mod coverage;
 /// Random schemas against the oracle.
 mod equality;
 /// One of every kind of object and of every type.

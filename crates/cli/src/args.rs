@@ -124,6 +124,15 @@ pub(crate) enum Command {
     /// damaged in the first store.
     #[command(after_help = EXIT_CODES)]
     Copy(CopyArgs),
+    /// List the columns that may refer to a person, and what says what becomes of them
+    ///
+    /// Suspects columns for their names, types and some of their values (how many are keys or e-mail addresses of somebody; no value
+    /// is shown). Covered is what has a foreign key or a [[reference]], what goes with the person's row, and what [[not_personal]] rules
+    /// out with a reason. What is left is open: a warning at each snapshot, and an objection at a restore.
+    ///
+    /// Ends with 1 if anything is open. Needs the subjects in lethe.toml.
+    #[command(after_help = EXIT_CODES)]
+    Coverage(Coverage),
     /// Who can open the backups: list, add, remove, rewrap
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(Keys),
@@ -274,6 +283,19 @@ pub(crate) struct Verify {
     /// Memory for chunks on their way, such as 256M or 1G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Coverage {
+    /// The database: postgres://user@host/database
+    #[arg(long, env = "LETHE_FROM", value_name = "URL", hide_env_values = true)]
+    pub(crate) from: Option<String>,
+    /// Print rules for the open columns, to be put into lethe.toml by somebody who knows
+    #[arg(long)]
+    pub(crate) suggest: bool,
+    /// Judge by names and types alone
+    #[arg(long)]
+    pub(crate) no_values: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -459,7 +481,7 @@ pub(crate) struct Drill {
     /// Memory for rows on their way, such as 256M or 1G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
-    /// Answer for an objection that is a matter of judgement: capture_lag
+    /// Answer for an objection that is a matter of judgement: capture_lag, unknown_reference or unclassified
     #[arg(long, value_name = "CODE")]
     pub(crate) acknowledge: Vec<Acknowledged>,
 }
@@ -498,7 +520,7 @@ pub(crate) struct Restore {
     /// The reference of the instruction to restore; only its keyed hash is stored, in the cut-over entry
     #[arg(long, value_name = "REF")]
     pub(crate) request: Option<String>,
-    /// Answer for an objection that is a matter of judgement: capture_lag
+    /// Answer for an objection that is a matter of judgement: capture_lag, unknown_reference or unclassified
     #[arg(long, value_name = "CODE")]
     pub(crate) acknowledge: Vec<Acknowledged>,
     /// Accept a ledger older than [ledger] max_age if it has exactly this entry, known from elsewhere (a number and a
@@ -517,6 +539,8 @@ pub(crate) enum Acknowledged {
     CaptureLag,
     /// A [[reference]] of lethe.toml is about what this snapshot does not have
     UnknownReference,
+    /// Columns may refer to people, and nothing says what becomes of them
+    Unclassified,
 }
 
 impl Acknowledged {
@@ -524,6 +548,7 @@ impl Acknowledged {
         match self {
             Self::CaptureLag => Code::CaptureLag,
             Self::UnknownReference => Code::UnknownReference,
+            Self::Unclassified => Code::Unclassified,
         }
     }
 }

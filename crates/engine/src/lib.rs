@@ -18,6 +18,7 @@ mod age_file;
 pub mod capture;
 mod clock;
 pub mod copy;
+pub mod coverage;
 pub mod drill;
 mod error;
 pub mod holds;

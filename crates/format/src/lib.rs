@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod catalog;
+pub mod classification;
 pub mod copy_binary;
 pub mod copy_text;
 mod error;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::catalog::{AttNum, Catalog, QualifiedName};
+use crate::classification::Classification;
 use crate::ids::{Digest, Oid, SnapshotId, UploadId};
 use crate::ledger::{Head, Seq, SourceId};
 use crate::reference::Reference;
@@ -41,6 +42,9 @@ pub struct Manifest {
     /// What the settings said then of references that are no foreign keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<Reference>,
+    /// What the settings said then of whose data the columns hold; none if they named no kind of people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<Classification>,
     pub tables: Vec<TableData>,
     pub sequences: Vec<Sequence>,
     pub large_objects: LargeObjects,

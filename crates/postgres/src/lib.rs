@@ -16,6 +16,7 @@ mod passfile;
 pub mod pg_dump;
 pub mod private_server;
 mod programs;
+pub mod sample;
 mod server_info;
 mod settings;
 mod tls;

@@ -5,6 +5,7 @@
 //!
 //! - [`key`]: when two keys are equal.
 //! - [`closure`]: from tombstones to rules for each table, by scanning the tables that others refer to.
+//! - [`coverage`]: which columns may refer to a person, and what says what becomes of them.
 //! - [`row_filter`]: a chunk and its table's rules in, the surviving rows out.
 //! - [`anonymise`]: what the rows of people who are anonymised become.
 //! - [`ledger`]: what all entries together say about one snapshot, and when an entry has done its work.
@@ -19,6 +20,7 @@ pub mod anonymise;
 pub mod bucket_policy;
 mod check_expression;
 pub mod closure;
+pub mod coverage;
 pub mod drill;
 pub mod key;
 pub mod ledger;

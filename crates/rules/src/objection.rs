@@ -50,6 +50,8 @@ pub enum Code {
     UnsupportedReference,
     /// A reference of the settings names a table or a column that is not in this snapshot.
     UnknownReference,
+    /// Columns may refer to people, and nothing says what becomes of them.
+    Unclassified,
     /// The erasure is one that the server itself would refuse.
     ErasureRefused,
     /// The outcome would hang on the order in which triggers fire.

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod copy;
+mod coverage;
 mod doctor;
 mod drill;
 mod hold;
@@ -33,6 +34,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Restore(args) => restore::run(&settings, args, output).await,
         Command::Drill(args) => drill::run(&settings, args, output).await,
         Command::Verify(args) => verify::run(&settings, args, output).await,
+        Command::Coverage(args) => coverage::run(&settings, args, output).await,
         Command::Copy(args) => copy::run(&settings, args, output).await,
         Command::Keys(command) => keys::run(&settings, command, output).await,
         Command::Doctor => doctor::run(&settings, output).await,

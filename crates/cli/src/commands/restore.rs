@@ -86,6 +86,7 @@ impl Everyday<'_> {
             no_acl: false,
             role: None,
             references: settings.references()?,
+            classification: settings.classification()?,
             anonymise: settings.anonymise(Timestamp::now())?,
             freshness: Freshness { max_age: settings.max_ledger_age()?, known_head: None },
             max_capture_lag: settings.max_capture_lag()?,

@@ -25,6 +25,7 @@ pub(crate) async fn run(settings: &Settings, args: Snapshot, output: &Output) ->
         jobs: settings.jobs(args.jobs)?,
         level: settings.level()?,
         references: settings.references()?,
+        classification: settings.classification()?,
         pg_bin: settings.pg_bin(),
     };
     if let Some(doubt) = settings.residency()?.doubt_source(&source) {
@@ -48,6 +49,12 @@ pub(crate) async fn run(settings: &Settings, args: Snapshot, output: &Output) ->
         stats.reused_chunks
     ));
     output.say(format!("  {:.1} seconds", stats.seconds));
+    if let Some(first) = stats.unclassified.first() {
+        settings.warn(format!(
+            "{} columns may refer to people and nothing says what becomes of them, {first} among them: a restore will ask. See lethe coverage",
+            stats.unclassified.len()
+        ));
+    }
     match copy::after_snapshot(settings, &repository, &stats.snapshot, output).await {
         Ok(copied) => {
             output.summary("snapshot", &Summary { stats, copied });

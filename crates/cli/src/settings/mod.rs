@@ -1,6 +1,7 @@
 //! What was typed means this: flags over `LETHE_*` variables over `lethe.toml`.
 
 mod anonymise;
+mod classification;
 mod drill;
 mod identity;
 mod reference;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 use crate::args::Common;
 use crate::failure::Failure;
 use anonymise::{AnonymiseSection, InactiveSection};
+use classification::NotPersonalSection;
 use drill::DrillSection;
 use identity::SealedIdentity;
 use reference::ReferenceSection;
@@ -58,6 +60,8 @@ struct File {
     subject: BTreeMap<String, Subject>,
     #[serde(default)]
     reference: Vec<ReferenceSection>,
+    #[serde(default)]
+    not_personal: Vec<NotPersonalSection>,
     #[serde(default)]
     anonymise: Vec<AnonymiseSection>,
     inactive: Option<InactiveSection>,

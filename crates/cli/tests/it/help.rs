@@ -9,7 +9,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn every_command_teaches() {
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["init"],
         &["snapshot"],
@@ -24,6 +24,8 @@ fn every_command_teaches() {
         &["tombstone", "capture", "run"],
         &["tombstone", "capture", "status"],
         &["restore"],
+        &["copy"],
+        &["coverage"],
         &["prune"],
         &["hold", "add"],
         &["hold", "list"],

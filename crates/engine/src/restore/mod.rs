@@ -32,12 +32,14 @@ mod select;
 mod sequences;
 mod statements;
 mod target;
+mod unclassified;
 mod verify;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use lethe_format::classification::Classification;
 use lethe_format::ids::SnapshotId;
 use lethe_format::ledger::{Head, Kind, Seq, SubjectRef};
 use lethe_format::manifest::{Manifest, Sequence};
@@ -77,6 +79,8 @@ pub struct RestoreOptions {
     pub role: Option<String>,
     /// References that are no foreign keys, and other answers than a foreign key's own.
     pub references: Vec<Reference>,
+    /// Whose data the columns hold, as far as the settings say.
+    pub classification: Option<Classification>,
     /// What becomes of the rows of people who are anonymised, and who counts as inactive.
     pub anonymise: Anonymise,
     pub freshness: Freshness,
@@ -199,6 +203,7 @@ pub async fn prepare(
     let (references, unknown) = references::effective(&manifest, &options.references);
     objections.extend(unknown);
     options.references = references;
+    objections.extend(unclassified::objections(&manifest, &options));
     objections.retain(|objection| !options.acknowledged.contains(&objection.code));
     objections.extend(constants::resolve(&server, &manifest, &mut options.anonymise).await?);
     let plan = match plan::make(repository, &manifest, &ledger, &options, progress).await {

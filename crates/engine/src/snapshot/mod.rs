@@ -18,7 +18,8 @@ mod upload;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use lethe_format::catalog::TableKind;
+use lethe_format::catalog::{Catalog, TableKind, display_ident};
+use lethe_format::classification::Classification;
 use lethe_format::ids::SnapshotId;
 use lethe_format::manifest::{CaptureState, Manifest, Source, TableData, VERSION};
 use lethe_format::reference::Reference;
@@ -26,6 +27,7 @@ use lethe_postgres::capture::{outbox, outbox_table};
 use lethe_postgres::pg_dump::PgDump;
 use lethe_postgres::{ConnectionSettings, ExportedSnapshot, Server, ServerInfo, catalog, facts};
 use lethe_rules::closure::known_references;
+use lethe_rules::coverage::{Evidence, coverage};
 use serde::Serialize;
 
 pub use upload::Uploads;
@@ -43,6 +45,8 @@ pub struct SnapshotOptions {
     pub level: i32,
     /// References that are no foreign keys: stored with the snapshot, so that a restore knows them whatever its settings say.
     pub references: Vec<Reference>,
+    /// Whose data the columns hold, as far as the settings say; stored for the same reason. None if they name no kind of people.
+    pub classification: Option<Classification>,
     /// Folder of `pg_dump`, where it is not on the `PATH`.
     pub pg_bin: Option<std::path::PathBuf>,
 }
@@ -59,6 +63,9 @@ pub struct SnapshotStats {
     pub plain_bytes: u64,
     /// Stored bytes of the chunks that were uploaded now.
     pub new_bytes: u64,
+    /// Columns that may refer to people, and of which nothing says what becomes of them; as `table.column`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unclassified: Vec<String>,
     pub seconds: f64,
 }
 
@@ -94,6 +101,10 @@ pub async fn take_at(
     for objection in unknown {
         tracing::warn!(%objection, "a rule of the settings is about nothing in this database");
     }
+    let unclassified = match &options.classification {
+        Some(classification) => open_columns(&catalog, &references, classification),
+        None => Vec::new(),
+    };
     let capture = capture_state(view.leader()).await?;
     // The outbox holds ids of people who were deleted before this snapshot: they are not in it, and need not be.
     let with_rows = || {
@@ -143,6 +154,7 @@ pub async fn take_at(
         capture,
         schema,
         references,
+        classification: options.classification.clone(),
         tables: data,
         sequences: catalog::sequences(view.leader()).await?,
         large_objects,
@@ -161,9 +173,18 @@ pub async fn take_at(
         reused_chunks: reused,
         plain_bytes: manifest.all_chunks().map(|chunk| chunk.plain_len).sum(),
         new_bytes,
+        unclassified,
         snapshot: id,
         seconds: stopwatch.elapsed().as_secs_f64(),
     })
+}
+
+/// A table or a column that came since the settings were written is found here.
+fn open_columns(catalog: &Catalog, references: &[Reference], classification: &Classification) -> Vec<String> {
+    let columns = coverage(catalog, references, classification, &Evidence::new());
+    let outbox = outbox_table();
+    let open = columns.iter().filter(|column| column.is_open() && column.table != outbox);
+    open.map(|column| format!("{}.{}", column.table, display_ident(&column.column))).collect()
 }
 
 async fn capture_state(server: &Server) -> Result<Option<CaptureState>, Error> {

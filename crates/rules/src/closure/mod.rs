@@ -46,6 +46,19 @@ use table_rules::{Effect, FieldChange};
 use verdict::RowChange;
 pub(crate) use verdict::{Scratch, Verdict, is_hit, judge, verdict};
 
+/// The tables of which whole rows may go with one of these subjects, by foreign keys and by the settings' references.
+#[must_use]
+pub(crate) fn droppable_tables(
+    catalog: &Catalog,
+    references: &[Reference],
+    subject_tables: impl Iterator<Item = Oid>,
+) -> BTreeSet<Oid> {
+    // A reference that cannot be followed is an objection of its own.
+    let (edges, _) = edges::edges(catalog, references);
+    let tables = subject_tables.flat_map(|table| family::reached_by_delete(catalog, table));
+    reach::reach(catalog, &edges, tables).droppable
+}
+
 /// The closure while it is being computed.
 #[derive(Debug)]
 pub struct Closure {

@@ -1,0 +1,75 @@
+//! `lethe coverage`.
+
+use lethe_engine::coverage::of_source;
+use lethe_format::catalog::display_ident;
+use lethe_rules::coverage::{Covered, CoveredColumn, Why, suggest};
+use serde_json::json;
+
+use crate::args::Coverage;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings::Settings;
+
+pub(crate) async fn run(settings: &Settings, args: Coverage, output: &Output) -> Result<(), Failure> {
+    let source = settings.source(args.from.as_deref())?;
+    let classification = settings.classification()?.ok_or_else(|| {
+        Failure::usage("no kind of people is named")
+            .hint("[subject.user] with table = \"public.users\" in lethe.toml: whose data is to be found")
+    })?;
+    let found = of_source(&source, &settings.references()?, &classification, !args.no_values).await?;
+    for column in &found.not_looked_at {
+        settings.warn(format!("values of {column} were not looked at: it took too long"));
+    }
+    let open = found.columns.iter().filter(|column| column.is_open()).count();
+    if args.suggest {
+        output.say(suggest(&found.catalog, &classification, &found.columns).trim_end());
+    } else {
+        found.columns.iter().filter(|column| column.is_open()).for_each(|column| say(column, output));
+        found.columns.iter().filter(|column| !column.is_open()).for_each(|column| say(column, output));
+    }
+    found.columns.iter().for_each(|column| output.item("column", column));
+    let covered = found.columns.len() - open;
+    let summary = json!({
+        "open": open,
+        "covered": covered,
+        "suggestion": args.suggest.then(|| suggest(&found.catalog, &classification, &found.columns)),
+    });
+    if open > 0 {
+        let failure = Failure::failed(format!(
+            "{open} columns may refer to people and nothing says what becomes of them"
+        ));
+        let hint = "[[reference]], or [[not_personal]] with a reason, in lethe.toml; --suggest writes what can be guessed";
+        return Err(failure.hint(hint).with_summary("coverage", &summary));
+    }
+    if !args.suggest {
+        output.say(format!("{covered} columns may refer to people, and all of them are covered"));
+    }
+    output.summary("coverage", &summary);
+    Ok(())
+}
+
+fn say(column: &CoveredColumn, output: &Output) {
+    let (state, reason) = match &column.covered {
+        Covered::Open => ("OPEN", String::new()),
+        Covered::ForeignKey => ("foreign key", String::new()),
+        Covered::Rule => ("reference", String::new()),
+        Covered::WithItsRow => ("with its row", String::new()),
+        Covered::Kept(because) => ("kept", format!(": {because}")),
+        Covered::RuledOut(because) => ("ruled out", format!(": {because}")),
+    };
+    let why: Vec<&str> = column.why.iter().map(words).collect();
+    let name = format!("{}.{}", column.table, display_ident(&column.column));
+    output.say(format!("{state:<13} {name}  ({}){reason}", why.join(", ")));
+}
+
+fn words(why: &Why) -> &'static str {
+    match why {
+        Why::ReferenceName => "named like a reference to a person",
+        Why::PersonalName => "named like a person's data",
+        Why::Keys => "values are keys of somebody",
+        Why::Addresses => "values are e-mail addresses",
+        Why::DocumentNames => "names in it are like a person's data",
+        Why::Document => "may hold anything",
+        Why::FreeText => "text of any length",
+    }
+}
