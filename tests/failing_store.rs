@@ -200,8 +200,17 @@ impl ObjectStore for FailingStore {
         self.operate(Operation::Delete, name, self.inner.delete_version(name, version)).await
     }
 
+    /// One by one, since a batch may break off between any two of them.
     async fn delete_batch(&self, doomed: &[Doomed]) -> Result<Option<Vec<NotDeleted>>, Error> {
-        self.operate(Operation::Delete, &"a batch", self.inner.delete_batch(doomed)).await
+        let mut left = Vec::new();
+        for one in doomed {
+            let delete = self.inner.delete_batch(std::slice::from_ref(one));
+            match self.operate(Operation::Delete, &one.name, delete).await? {
+                Some(refused) => left.extend(refused),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(left))
     }
 
     async fn uploads_page(

@@ -5,6 +5,9 @@
 //! A normal test run takes a sample of the numbers, by `LETHE_SEED`; `LETHE_FAIL_AT=all` takes every one.
 #![allow(clippy::print_stdout, reason = "how much was tried belongs to the result")]
 
+/// The pruner, in a bucket that keeps versions.
+mod prune;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@
 //! 2. *Manifests* of what goes, after another look at holds, leases and manifests.
 //! 3. *Documents*: indexes and schemas of what has no manifest.
 //! 4. *Chunks* that no snapshot names, after another look at the snapshots that came since.
-//! 5. *Leftovers*: unfinished uploads, holds and leases that ended.
+//! 5. *Leftovers*: unfinished uploads, holds and leases that ended, after another look at them.
 //! 6. *Ledger* entries whose people no stored snapshot can hold.
 //! 7. *Proof*: a second listing; what is still there is named. *Receipt*: a report of all that.
 //!
@@ -182,7 +182,8 @@ pub async fn carry_out(
     let chunks = survey::unnamed_still(repository, stored).await?;
     refused.extend(remove::all(store, &chunks).await?);
     let aborted = remove::uploads(store, &removals.uploads).await?;
-    refused.extend(remove::all(store, &removals.notes).await?);
+    let notes = survey::ended_still(repository, stored).await?;
+    refused.extend(remove::all(store, &notes).await?);
     // An entry that a spared snapshot needs is not among those that were planned to stay.
     let bodies = if spared.is_empty() {
         ledger::carry_out(repository, &plan.ledger, last_seen, now).await?
@@ -190,8 +191,7 @@ pub async fn carry_out(
         0
     };
 
-    let removed: Vec<&Removal> =
-        [&manifests, &documents, &chunks, &removals.notes].into_iter().flatten().collect();
+    let removed: Vec<&Removal> = [&manifests, &documents, &chunks, &notes].into_iter().flatten().collect();
     let proof = proof::look(store, &removed, &removals.uploads).await?;
     let ceiling = stored.at.checked_sub(options.retention.ceiling).unwrap_or(Timestamp::MIN);
     let mut remains = stored.remains.clone();

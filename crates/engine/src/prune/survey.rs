@@ -212,6 +212,21 @@ impl Notes {
     }
 }
 
+/// Right before holds and leases go: those of them that nobody vouches for, or that have ended, by a second look. One that was
+/// read wrong once must not be lost, and with it what it keeps.
+pub(super) async fn ended_still(repository: &Repository, plan: &PrunePlan) -> Result<Vec<Removal>, Error> {
+    let names: BTreeSet<&str> = plan.removals.notes.iter().map(|removal| removal.name.as_str()).collect();
+    let mut found = Notes::default();
+    let mut in_force = BTreeSet::new();
+    for name in names {
+        if found.read(repository, name).await?.is_some_and(|until| until > plan.at) {
+            in_force.insert(name);
+        }
+    }
+    let ended = plan.removals.notes.iter().filter(|removal| !in_force.contains(removal.name.as_str()));
+    Ok(ended.cloned().collect())
+}
+
 /// The snapshots that a hold or a lease keeps at a time.
 pub async fn in_use(repository: &Repository, now: Timestamp) -> Result<InUse, Error> {
     let mut found = Notes::default();

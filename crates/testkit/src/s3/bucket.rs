@@ -28,7 +28,7 @@ pub(crate) struct Upload {
     pub(crate) begun: SystemTime,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Bucket {
     pub(crate) versioned: bool,
     pub(crate) uploads: Vec<Upload>,

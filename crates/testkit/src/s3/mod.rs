@@ -171,6 +171,16 @@ impl S3Server {
         self.state().buckets.insert(name.to_owned(), Bucket::versioned());
     }
 
+    /// Makes a bucket the copy of another, with every version, mark and date.
+    ///
+    /// # Panics
+    /// If there is no other.
+    pub fn copy_bucket(&self, from: &str, to: &str) {
+        let mut state = self.state();
+        let copy = state.buckets.get(from).expect("a bucket").clone();
+        state.buckets.insert(to.to_owned(), copy);
+    }
+
     /// From now on it is this time for the server: what is written is dated by it, and answers carry it.
     pub fn set_clock(&self, now: SystemTime) {
         let mut state = self.state();
