@@ -17,9 +17,12 @@ fi
 
 id=$(date +%s)
 export LETHE_TEST_S3_BUCKET=lethe-test-$id LETHE_TEST_S3_VERSIONED_BUCKET=lethe-test-$id-versioned LETHE_TEST_S3_GUARDED_BUCKET=lethe-test-$id-guarded
-cargo build --quiet -p lethe-store --example create_bucket
-cargo run --quiet -p lethe-store --example create_bucket -- "$LETHE_TEST_S3_BUCKET"
-cargo run --quiet -p lethe-store --example create_bucket -- "$LETHE_TEST_S3_VERSIONED_BUCKET" versioned
+# All of the workspace, since a part of it would be built with other features, and so once more.
+cargo build --quiet --workspace --locked --example create_bucket --example begin_upload
+examples=${CARGO_TARGET_DIR:-target}/debug/examples
+"$examples/create_bucket" "$LETHE_TEST_S3_BUCKET"
+"$examples/create_bucket" "$LETHE_TEST_S3_VERSIONED_BUCKET" versioned
+"$examples/begin_upload" "$LETHE_TEST_S3_VERSIONED_BUCKET" month/data/chunks/unfinished
 deploy/iam/fill.sh bucket-policy-ceph "bucket=$LETHE_TEST_S3_GUARDED_BUCKET" prefix=guarded |
-    cargo run --quiet -p lethe-store --example create_bucket -- "$LETHE_TEST_S3_GUARDED_BUCKET" policy
-cargo nextest run -p lethe-store -p lethe-tests --run-ignored only real_s3
+    "$examples/create_bucket" "$LETHE_TEST_S3_GUARDED_BUCKET" policy
+cargo nextest run --workspace --locked --run-ignored only real_s3 "$@"

@@ -1,9 +1,10 @@
 //! Creates a bucket for tests at the S3 server of LETHE_TEST_S3_ENDPOINT, with `versioned` as second argument a versioned
 //! one, with `policy` one that has the policy of standard input. Lethe itself never creates a bucket.
 
+mod client;
+
 use std::error::Error;
 
-use aws_sdk_s3::config::Region;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, VersioningConfiguration,
 };
@@ -13,19 +14,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let bucket = arguments.next().ok_or("which bucket?")?;
     let region = std::env::var("LETHE_TEST_S3_REGION")?;
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
-            aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
-        ))
-        .build_https();
-    let shared = aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .http_client(http)
-        .region(Region::new(region.clone()))
-        .endpoint_url(std::env::var("LETHE_TEST_S3_ENDPOINT")?)
-        .load()
-        .await;
-    let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(true).build();
-    let client = aws_sdk_s3::Client::from_conf(config);
+    let client = client::connect().await?;
     let place = BucketLocationConstraint::from(region.as_str());
     let configuration = CreateBucketConfiguration::builder().location_constraint(place).build();
     client.create_bucket().bucket(&bucket).create_bucket_configuration(configuration).send().await?;
