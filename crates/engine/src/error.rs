@@ -196,7 +196,9 @@ impl Error {
             Self::Ceiling { .. } => ExitCode::Ceiling,
             Self::Clocks { .. } | Self::HistoryUntold { .. } => ExitCode::Refused,
             Self::Verification { .. } | Self::Counts { .. } => ExitCode::Verification,
-            Self::Store(lethe_store::Error::InvalidUrl { .. }) => ExitCode::Usage,
+            Self::Store(lethe_store::Error::InvalidUrl { .. } | lethe_store::Error::NoCredentials { .. }) => {
+                ExitCode::Usage
+            }
             Self::Postgres(lethe_postgres::Error::Settings(_)) => ExitCode::Usage,
             _ => ExitCode::Failed,
         }

@@ -57,6 +57,15 @@ pub enum Error {
         #[source]
         cause: Cause,
     },
+    /// No request was sent: there is nothing to sign one with, however often it is tried.
+    #[error("{operation} {name} in {store}: there are no credentials")]
+    NoCredentials {
+        store: String,
+        operation: Operation,
+        name: String,
+        #[source]
+        cause: Cause,
+    },
     #[error("{operation} {name} in {store}: the clocks of this machine and of the store differ too much")]
     ClockSkew {
         store: String,
@@ -146,6 +155,10 @@ impl Error {
             }
             Self::Denied { .. } => {
                 "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID …) and the policy of the bucket"
+                    .to_owned()
+            }
+            Self::NoCredentials { .. } => {
+                "name them as for every AWS program: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a second store has a profile of its own"
                     .to_owned()
             }
             Self::ExpiredCredentials { .. } => {

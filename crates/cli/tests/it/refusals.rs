@@ -218,3 +218,18 @@ fn settings_that_are_wrong_are_named() {
         .expect_code(2)
         .says("256M");
 }
+
+/// It would not help to wait: nothing is sent that nobody can sign.
+#[test]
+fn a_host_without_credentials_is_told_so_at_once() {
+    let shell = Shell::new();
+    let mut command = shell.command(&["--store", "s3://backups/production", "snapshots"]);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        command.env_remove(name);
+    }
+    command.env("HOME", shell.folder.path()).env("AWS_EC2_METADATA_DISABLED", "true");
+    command.env("LETHE_S3_REGION", "eu-central-1").current_dir(shell.store());
+    let ended = Shell::ended(&mut command);
+    ended.expect_code(2).says("there are no credentials").says("AWS_PROFILE");
+    assert!(!ended.err.contains("given up after"), "{}", ended.err);
+}

@@ -1,5 +1,6 @@
 //! What a failed request means: S3's codes first, which are the same on all servers, then the HTTP status.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::{Error, Operation};
@@ -13,6 +14,7 @@ pub(crate) enum Meaning {
     Transient,
     /// Send it again with new credentials.
     Expired,
+    NoCredentials,
     ClockSkew,
     WrongRegion,
     Denied,
@@ -71,10 +73,30 @@ pub(crate) fn status<E>(error: &SdkError<E>) -> Option<u16> {
 pub(crate) fn meaning_of<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Meaning {
     match error {
         SdkError::ConstructionFailure(_) => Meaning::Permanent,
+        SdkError::DispatchFailure(failure)
+            if failure.as_connector_error().is_some_and(|error| lacks_credentials(error)) =>
+        {
+            Meaning::NoCredentials
+        }
         // An answer that broke off or is no S3: its status does not say how it would have ended.
         SdkError::ResponseError(_) if status(error).is_none_or(|status| status < 300) => Meaning::Transient,
         _ => meaning(status(error), error.code()),
     }
+}
+
+/// Whether nobody has any to give. A provider that did not answer, or failed, may do so later.
+fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let reason = error.downcast_ref::<CredentialsError>();
+        if let Some(CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)) =
+            reason
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 pub(crate) fn error<E>(store: String, operation: Operation, name: String, error: SdkError<E>) -> Error
@@ -82,12 +104,14 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let meaning = meaning_of(&error);
-    let connecting = matches!(error, SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_));
+    let connecting = meaning != Meaning::NoCredentials
+        && matches!(error, SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_));
     let operation = if connecting { Operation::Connect } else { operation };
     let cause = describe(error);
     match meaning {
         Meaning::Throttled => Error::Throttled { store, operation, name, cause },
         Meaning::Expired => Error::ExpiredCredentials { store, operation, name, cause },
+        Meaning::NoCredentials => Error::NoCredentials { store, operation, name, cause },
         Meaning::ClockSkew => Error::ClockSkew { store, operation, name, cause },
         Meaning::WrongRegion => Error::WrongRegion { store, operation, name, cause },
         Meaning::Denied => Error::Denied { store, operation, name, cause },
