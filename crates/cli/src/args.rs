@@ -133,6 +133,12 @@ pub(crate) enum Command {
     /// Ends with 1 if anything is open. Needs the subjects in lethe.toml.
     #[command(after_help = EXIT_CODES)]
     Coverage(Coverage),
+    /// Print how the backups are, for Prometheus: ages, counts, the last drill and prune
+    ///
+    /// Times are given as they are, so that an alarm can compare them with its own clock (deploy/prometheus/alerts.yml). Reads listings and
+    /// the newest reports; needs the naming key.
+    #[command(after_help = EXIT_CODES)]
+    Metrics(Metrics),
     /// Who can open the backups: list, add, remove, rewrap
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(Keys),
@@ -296,6 +302,19 @@ pub(crate) struct Coverage {
     /// Judge by names and types alone
     #[arg(long)]
     pub(crate) no_values: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Metrics {
+    /// Write to this file in one step, for the textfile collector of node_exporter
+    #[arg(long, value_name = "FILE")]
+    pub(crate) textfile: Option<PathBuf>,
+    /// Ask the source database how far the capture of deletions is
+    #[arg(long)]
+    pub(crate) capture: bool,
+    /// The source database, for --capture: postgres://user@host/database
+    #[arg(long, env = "LETHE_FROM", value_name = "URL", hide_env_values = true)]
+    pub(crate) from: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -21,6 +21,7 @@ pub mod copy;
 pub mod coverage;
 pub mod drill;
 mod error;
+pub mod health;
 pub mod holds;
 pub mod key_ring;
 mod keys;

@@ -7,6 +7,7 @@ mod drill;
 mod hold;
 mod init;
 mod keys;
+mod metrics;
 mod prune;
 mod restore;
 mod schedule;
@@ -35,6 +36,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Drill(args) => drill::run(&settings, args, output).await,
         Command::Verify(args) => verify::run(&settings, args, output).await,
         Command::Coverage(args) => coverage::run(&settings, args, output).await,
+        Command::Metrics(args) => metrics::run(&settings, args, output).await,
         Command::Copy(args) => copy::run(&settings, args, output).await,
         Command::Keys(command) => keys::run(&settings, command, output).await,
         Command::Doctor => doctor::run(&settings, output).await,

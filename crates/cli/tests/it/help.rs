@@ -9,7 +9,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn every_command_teaches() {
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 21] = [
         &[],
         &["init"],
         &["snapshot"],
@@ -26,6 +26,7 @@ fn every_command_teaches() {
         &["restore"],
         &["copy"],
         &["coverage"],
+        &["metrics"],
         &["prune"],
         &["hold", "add"],
         &["hold", "list"],

@@ -19,6 +19,8 @@ mod kms;
 mod leaks;
 /// Capture, heartbeats, expiry, anonymised people, and ids that are none.
 mod ledger;
+/// How the backups are, in numbers.
+mod metrics;
 /// What leaves the machine.
 mod nowhere_else;
 /// `kill -9` at random instants.

@@ -1,0 +1,111 @@
+use std::collections::BTreeMap;
+
+use crate::shell::Shell;
+
+/// What a page says, by name; it must be as Prometheus reads it.
+fn values(page: &str) -> BTreeMap<String, f64> {
+    let mut found = BTreeMap::new();
+    let mut announced = None;
+    for line in page.lines() {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["#", "HELP", name, _, ..] => announced = Some(name.to_owned()),
+            ["#", "TYPE", name, "gauge"] => assert_eq!(announced.as_deref(), Some(name), "{page}"),
+            [name, value] => {
+                assert_eq!(announced.take().as_deref(), Some(name), "{page}");
+                let before = found.insert(name.to_owned(), value.parse().expect("a number"));
+                assert_eq!(before, None, "{name} is there twice");
+            }
+            _ => panic!("{line:?}"),
+        }
+    }
+    found
+}
+
+#[test]
+fn metrics_tell_what_was_done_last_and_what_waits() {
+    let shell = Shell::new();
+    shell.server.sql(
+        "source",
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users SELECT generate_series(1, 10)",
+    );
+    let path = shell.folder.path().join("lethe.toml");
+    let settings = std::fs::read_to_string(&path).expect("read");
+    let more = format!(
+        "{settings}\n[snapshot]\nfrom = \"{}\"\n[schedule]\nsnapshot_every = \"1 hour\"\n[subject.user]\ntable = \"public.users\"\n[second_store]\nurl = \"file://{}\"\nafter_snapshot = false\n",
+        shell.server.url("source"),
+        shell.folder.path().join("second").display()
+    );
+    std::fs::write(&path, more).expect("write");
+    let empty = values(&shell.run(&["metrics"]).expect_code(0).out);
+    assert_eq!((empty["lethe_snapshots"], empty["lethe_ledger_entries"]), (0.0, 1.0));
+    assert!(!empty.contains_key("lethe_snapshot_newest_timestamp_seconds"), "what never was has no time");
+    assert!(!empty.contains_key("lethe_drill_passed") && !empty.contains_key("lethe_capture_lag_seconds"));
+
+    shell.run(&["snapshot"]).expect_code(0);
+    shell.run(&["copy"]).expect_code(0);
+    shell.run(&["snapshot"]).expect_code(0);
+    shell.run(&["drill"]).expect_code(0);
+    shell.run(&["prune", "--confirm"]).expect_code(0);
+    shell.run(&["tombstone", "capture", "install", "--confirm"]).expect_code(0);
+    shell.server.sql("source", "DELETE FROM users WHERE id < 3");
+    let file = shell.folder.path().join("lethe.prom");
+    let written = ["metrics", "--capture", "--textfile", file.to_str().expect("UTF-8")];
+    assert_eq!(shell.run(&written).expect_code(0).out, "");
+    let found = values(&std::fs::read_to_string(&file).expect("read"));
+    let now = found["lethe_looked_at_timestamp_seconds"];
+    for (name, expected) in [
+        ("lethe_snapshots", 2.0),
+        ("lethe_snapshot_expected_seconds", 3600.0),
+        // Genesis, and the drill's cut-over.
+        ("lethe_ledger_entries", 2.0),
+        ("lethe_drill_passed", 1.0),
+        ("lethe_beyond_ceiling", 0.0),
+        ("lethe_holds", 0.0),
+        ("lethe_capture_installed", 1.0),
+        ("lethe_capture_waiting", 2.0),
+        ("lethe_second_store_answers", 1.0),
+        ("lethe_second_store_snapshots", 1.0),
+        ("lethe_second_store_ledger_entries", 2.0),
+    ] {
+        assert_eq!(found[name], expected, "{name}: {found:?}");
+    }
+    for name in [
+        "snapshot_newest",
+        "snapshot_oldest",
+        "drill_newest",
+        "drill_good_newest",
+        "prune_newest",
+        "oldest_object",
+        "ledger_newest",
+    ] {
+        let at = found[&format!("lethe_{name}_timestamp_seconds")];
+        assert!((now - 300.0..=now + 5.0).contains(&at), "{name}: {at} of {now}");
+    }
+    assert!(found["lethe_drill_ready_seconds"] > 0.0);
+    let left: Vec<_> = std::fs::read_dir(shell.folder.path()).expect("list").flatten().collect();
+    assert!(
+        !left.iter().any(|entry| entry.file_name().to_string_lossy().starts_with(".lethe.prom")),
+        "{left:?}"
+    );
+    // A place that cannot be written to is said, and leaves nothing.
+    shell.run(&["metrics", "--textfile", "/nowhere/lethe.prom"]).expect_code(1).says("cannot be written");
+}
+
+/// An alert about a number that nobody writes would never come.
+#[test]
+fn every_alert_is_about_a_number_that_is_written() {
+    let alerts = include_str!("../../../../deploy/prometheus/alerts.yml");
+    let source = include_str!("../../src/commands/metrics.rs");
+    let expressions = alerts.lines().filter_map(|line| line.trim().strip_prefix("expr:"));
+    let mut seen = 0;
+    for name in expressions.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')) {
+        let Some(name) = name.strip_prefix("lethe_") else { continue };
+        let written = name.strip_suffix("_timestamp_seconds").map_or_else(
+            || source.contains(&format!("gauge(\"{name}\"")) || source.contains(&format!("\"{name}\",")),
+            |name| source.contains(&format!("time(\"{name}\"")) || source.contains(&format!("\"{name}\",")),
+        );
+        assert!(written, "lethe_{name}");
+        seen += 1;
+    }
+    assert!(seen > 12, "{seen}");
+}
