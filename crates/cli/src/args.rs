@@ -162,7 +162,7 @@ pub(crate) enum Command {
     /// its policy lets in, lets twenty writers race for one object of the ledger's store, and checks the labels of the
     /// servers in lethe.toml. Writes nothing that stays.
     #[command(after_help = EXIT_CODES)]
-    Doctor,
+    Doctor(Doctor),
 }
 
 #[derive(Debug, clap::Args)]
@@ -302,6 +302,13 @@ pub(crate) struct Coverage {
     /// Judge by names and types alone
     #[arg(long)]
     pub(crate) no_values: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    /// Keep what was found as evidence (reports/residency); needs the naming key
+    #[arg(long)]
+    pub(crate) record: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -26,10 +26,12 @@ pub enum ReportKind {
     Hold,
     Drill,
     Restore,
+    /// Where the stores are, as the doctor saw it.
+    Residency,
 }
 
 impl ReportKind {
-    pub const ALL: [Self; 4] = [Self::Prune, Self::Hold, Self::Drill, Self::Restore];
+    pub const ALL: [Self; 5] = [Self::Prune, Self::Hold, Self::Drill, Self::Restore, Self::Residency];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -38,6 +40,7 @@ impl ReportKind {
             Self::Hold => "hold",
             Self::Drill => "drill",
             Self::Restore => "restore",
+            Self::Residency => "residency",
         }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
         Command::Metrics(args) => metrics::run(&settings, args, output).await,
         Command::Copy(args) => copy::run(&settings, args, output).await,
         Command::Keys(command) => keys::run(&settings, command, output).await,
-        Command::Doctor => doctor::run(&settings, output).await,
+        Command::Doctor(args) => doctor::run(&settings, args, output).await,
         Command::Hold(command) => hold::run(&settings, command, output).await,
         Command::Prune(args) => prune::run(&settings, args, output).await,
     }

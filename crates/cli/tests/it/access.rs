@@ -125,6 +125,7 @@ async fn every_role_does_its_work_with_its_own_rights() {
     for versioned in [false, true] {
         let company = Company::new(versioned).await;
         company.works("doctor", &["doctor"]);
+        company.works("doctor", &["doctor", "--record"]).says("reports/residency/");
         let add = ["tombstone", "add", "--subject", "public.users", "--id"];
         company.works("erase", &[&add[..], &["1001", "--already-deleted"]].concat());
         company.works("snapshot", &["snapshot"]);

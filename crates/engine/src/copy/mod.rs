@@ -11,6 +11,7 @@
 //!
 //! A crash at any point leaves what the next run completes: a snapshot without its manifest, a ledger that is behind.
 
+mod behind;
 mod documents;
 mod place;
 mod snapshots;
@@ -19,6 +20,8 @@ use jiff::Timestamp;
 use lethe_format::ids::SnapshotId;
 use lethe_rules::retention::Retention;
 use serde::Serialize;
+
+pub use behind::{Behind, behind};
 
 use crate::progress::Progress;
 use crate::{Error, Repository, clock, ledger};

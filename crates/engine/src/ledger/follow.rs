@@ -13,15 +13,6 @@ use super::append::commit;
 use super::read::{Chain, VerifiedLedger, header_chain, listed_chain};
 use crate::{Error, Repository, objects};
 
-/// How far the second place is behind.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Followed {
-    /// Entries of the first place.
-    pub entries: u64,
-    /// Of these, those that the second one has.
-    pub copied: u64,
-}
-
 /// Compares what was read with the ledger of the second place. One that cannot be read, or is behind, is a warning: the first
 /// is whole by itself.
 ///
@@ -53,21 +44,6 @@ pub(super) async fn compare(repository: &Repository, ledger: &VerifiedLedger) ->
         tracing::info!(behind = here.seq - there.seq, "the ledger's copy in the second store is behind");
     }
     Ok(())
-}
-
-/// How the second place stands to this one; none if there is no second place.
-///
-/// # Errors
-/// As [`compare`], and the store's.
-pub async fn followed(repository: &Repository) -> Result<Option<Followed>, Error> {
-    let Some(copy) = repository.copy() else { return Ok(None) };
-    let here = chain_of(repository).await?.unwrap_or_default();
-    let copied = match chain_of(&copy).await? {
-        None => 0,
-        Some(there) if here.contains(&there.head()) => there.headers.len() as u64,
-        Some(there) => return Err(contradiction(&here.head(), &there.head(), &copy)),
-    };
-    Ok(Some(Followed { entries: here.headers.len() as u64, copied }))
 }
 
 /// Gives `to` the entries that it lacks of `from`, and returns their number. Each entry's body goes before its header, as when it

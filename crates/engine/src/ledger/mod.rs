@@ -9,7 +9,6 @@ mod read;
 
 pub(crate) use append::write_genesis;
 pub use append::{NewEntry, append};
-pub use follow::{Followed, followed};
 pub(crate) use follow::{bring, is_there, left_bodies};
 pub use freshness::Freshness;
 pub use last_seen::LastSeen;

@@ -3,23 +3,53 @@
 mod second_store;
 
 use jiff::Timestamp;
-use lethe_engine::{Error, ExitCode};
+use lethe_engine::{Error, ExitCode, reports};
+use lethe_format::report::ReportKind;
 use lethe_rules::residency::{Purpose, WayOut, judge_target};
 use lethe_rules::store_fitness::Use;
+use serde::Serialize;
 use serde_json::json;
 
 use super::schedule;
+use crate::args::Doctor;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings::Settings;
 
-pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Failure> {
+/// The content of `reports/residency`.
+#[derive(Debug, Serialize)]
+struct Residency<'a> {
+    profile: String,
+    stores: &'a [Store],
+    targets: Vec<Target<'a>>,
+    findings: &'a [String],
+    /// Whether nothing speaks against where the data is.
+    allowed: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Store {
+    #[serde(rename = "use")]
+    purpose: &'static str,
+    url: String,
+    /// None if it is on this machine.
+    place: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Target<'a> {
+    host: &'a str,
+    place: &'a str,
+}
+
+pub(crate) async fn run(settings: &Settings, args: Doctor, output: &Output) -> Result<(), Failure> {
     let residency = settings.residency()?;
     output.say(format!("profile   {}", residency.profile));
     let (stores, warnings) = settings.look_at_stores().await?;
     let mut findings = warnings;
     let mut policy = None;
     let mut ways_out = Vec::new();
+    let mut seen = Vec::new();
     let uses = [("store", Use::Data, &stores.data), ("ledger", Use::Ledger, &stores.ledger)];
     for (what, purpose, store) in uses {
         let encryption = settings.store_encryption()?;
@@ -27,10 +57,9 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
         let place =
             examined.place.map_or_else(|| "on this machine".to_owned(), |place| format!("in {place}"));
         output.say(format!("{what:<9} {}: {place}", store.url()));
-        output.item(
-            "store",
-            &json!({"use": what, "url": store.url(), "place": examined.place.map(|place| place.code)}),
-        );
+        let found = Store { purpose: what, url: store.url(), place: examined.place.map(|place| place.code) };
+        output.item("store", &found);
+        seen.push(found);
         let found = examined.ways_out.iter().map(|way| way.text().to_owned());
         for finding in examined.findings.into_iter().chain(found) {
             if !findings.contains(&finding) {
@@ -40,7 +69,7 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
         ways_out.extend(examined.ways_out);
         policy = policy.or(examined.recommended_policy);
     }
-    let (more, second_ways_out) = second_store::look(settings, output).await?;
+    let (more, second_ways_out) = second_store::look(settings, &stores, output).await?;
     findings.extend(more);
     ways_out.extend(second_ways_out);
     let unusual = schedule::unusual(settings, stores.data.as_ref()).await?;
@@ -73,6 +102,19 @@ pub(crate) async fn run(settings: &Settings, output: &Output) -> Result<(), Fail
         let hint = "end it, or choose another place or somebody of yours; what else was found is in the list";
         forbidden =
             forbidden.or(Some(Error::Residency { problem: way.text().to_owned(), hint: hint.to_owned() }));
+    }
+    if args.record {
+        let hosts = residency.labels.iter();
+        let report = Residency {
+            profile: residency.profile.to_string(),
+            stores: &seen,
+            targets: hosts.map(|label| Target { host: &label.host, place: &label.residency }).collect(),
+            findings: &findings,
+            allowed: forbidden.is_none(),
+        };
+        let repository = settings.open_repository().await?;
+        let id = reports::write(&repository, ReportKind::Residency, Timestamp::now(), &report).await?;
+        output.say(format!("report: reports/residency/{id}.json"));
     }
     if let Some(error) = forbidden {
         return Err(Failure { code: ExitCode::Residency, ..Failure::from(error) });

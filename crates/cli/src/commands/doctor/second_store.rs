@@ -1,8 +1,7 @@
 //! The second store, as the doctor sees it.
 
-use lethe_engine::ExitCode;
-use lethe_engine::ledger::{self, Followed};
-use lethe_engine::restore::snapshot_ids;
+use lethe_engine::copy::{Behind, behind};
+use lethe_engine::{ExitCode, Stores};
 use lethe_rules::residency::WayOut;
 use lethe_rules::store_fitness::Use;
 use lethe_store::StoreEncryption;
@@ -15,6 +14,7 @@ use crate::settings::Settings;
 /// What speaks against the second store, if there is to be one.
 pub(super) async fn look(
     settings: &Settings,
+    first: &Stores,
     output: &Output,
 ) -> Result<(Vec<String>, Vec<WayOut>), Failure> {
     let (mut findings, mut ways_out) = (Vec::new(), Vec::new());
@@ -48,20 +48,16 @@ pub(super) async fn look(
             }
         }
     }
-    let repository = settings.open_repository().await?;
-    let Some(copy) = repository.copy() else { return Ok((findings, ways_out)) };
-    match ledger::followed(&repository).await? {
-        Some(Followed { entries, copied }) if copied < entries => findings.push(format!(
-            "{} of {entries} ledger entries are not in the second store: lethe copy",
-            entries.saturating_sub(copied)
-        )),
-        _ => {}
+    let Behind { entries, missing_entries, snapshots, missing_snapshots } = behind(first, &stores).await?;
+    if missing_entries > 0 {
+        findings.push(format!(
+            "{missing_entries} of {entries} ledger entries are not in the second store: lethe copy"
+        ));
     }
-    let (here, there) = (snapshot_ids(&repository).await?, snapshot_ids(&copy).await?);
-    let single = here.iter().filter(|id| !there.contains(id)).count();
-    if single > 0 {
-        findings
-            .push(format!("{single} of {} snapshots are in the first store alone: lethe copy", here.len()));
+    if missing_snapshots > 0 {
+        findings.push(format!(
+            "{missing_snapshots} of {snapshots} snapshots are in the first store alone: lethe copy"
+        ));
     }
     Ok((findings, ways_out))
 }
