@@ -299,7 +299,7 @@ async fn a_store_that_was_away_is_filled_and_pruned_when_it_is_back() {
         "the newest first, and nothing that has expired"
     );
     let receipt = Two::prune(&second, two.folder.path(), at).await;
-    assert_eq!(receipt.removed_snapshots, [zero.clone()]);
+    assert_eq!(receipt.removed_snapshots, std::slice::from_ref(&zero));
     assert_eq!(receipt.removed_chunks, 1, "b is needed by the second snapshot");
     assert!(two.first.dated().iter().any(|(name, ..)| *name == layout::manifest(&zero)), "each for itself");
     assert!(is_there(&second, two.folder.path()).await);

@@ -50,7 +50,7 @@ pub(crate) struct Common {
     /// Print nothing but errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-    /// Show no progress bar
+    /// Do not show how far it is (a bar on a terminal, elsewhere a line every 30 seconds)
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
 }

@@ -15,6 +15,11 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+/// Chunks of many megabytes are made and dropped by many threads, and what they leave must go back to the system: the budget for memory
+/// is a promise (docs/PERFORMANCE.md has the numbers).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     hardening::harden();
     end_at_the_second_signal();

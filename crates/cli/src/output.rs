@@ -26,7 +26,7 @@ impl Output {
         Self { format: common.output, quiet: common.quiet, progress }
     }
 
-    /// Whether a progress bar may be drawn, if standard error is a terminal.
+    /// Whether it may be shown how far something is.
     pub(crate) fn shows_progress(&self) -> bool {
         self.progress
     }
@@ -86,6 +86,11 @@ fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
         .collect()
+}
+
+/// How far something is, where no bar can be drawn.
+pub(crate) fn note(text: impl AsRef<str>) {
+    eprintln!("{}", harmless(text.as_ref()));
 }
 
 /// Something that does not stop a command and must be seen all the same.

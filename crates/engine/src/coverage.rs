@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use lethe_format::catalog::{Catalog, Column, QualifiedName, Table, TableKind, TypeKind};
 use lethe_format::classification::Classification;
 use lethe_format::reference::Reference;
-use lethe_postgres::capture::outbox_table;
+use lethe_postgres::capture::is_own_table;
 use lethe_postgres::sample::{Question, Values, look};
 use lethe_postgres::{ConnectionSettings, Purpose, Server, catalog};
 use lethe_rules::closure::subject_key;
@@ -37,7 +37,7 @@ pub async fn of_source(
     server.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "begin", source).await?;
     let mut catalog = catalog::read(&server).await?;
     // What Lethe itself keeps there is told of elsewhere.
-    catalog.tables.retain(|table| table.name != outbox_table());
+    catalog.tables.retain(|table| !is_own_table(&table.name));
     let keys = keys(&catalog, classification)?;
     let (mut evidence, mut not_looked_at) = (Evidence::new(), Vec::new());
     for table in catalog.tables.iter().filter(|table| with_values && is_looked_at(table)) {

@@ -21,7 +21,7 @@ pub(crate) async fn run(settings: &Settings, args: Drill, output: &Output) -> Re
     let place = match &args.into {
         Some(text) => {
             let target = Settings::typed_server(text, "--into")?;
-            settings.residency()?.check_target(&target)?;
+            settings.residency()?.check_target(&target).map_err(Failure::from).map_err(could_not_run)?;
             Where::Into(Box::new(target))
         }
         None => Where::Own {
@@ -43,7 +43,7 @@ pub(crate) async fn run(settings: &Settings, args: Drill, output: &Output) -> Re
         source: settings.drill_source(args.source.as_deref())?,
         tolerance_percent: settings.drill_tolerance(),
     };
-    let repository = settings.open_repository().await?;
+    let repository = settings.open_repository().await.map_err(could_not_run)?;
     let last_seen = settings.last_seen(&repository);
     let progress = Progress::default();
     let drilling = drill::run(&repository, &options, last_seen, &progress);
@@ -82,6 +82,22 @@ pub(crate) async fn run(settings: &Settings, args: Drill, output: &Output) -> Re
             failure.causes.clone_from(&evidence.verdict.reasons);
             Err(failure.hint("until a drill passes, do not count on this snapshot; lethe verify --read-data says whether what is stored is whole"))
         }
+    }
+}
+
+/// A drill that could not run has failed, whatever was in its way, unless somebody only typed it wrong. Without a store there is no
+/// place for evidence.
+fn could_not_run(failure: Failure) -> Failure {
+    if failure.code == ExitCode::Usage {
+        return failure;
+    }
+    let mut causes = vec![failure.message];
+    causes.extend(failure.causes);
+    Failure {
+        message: "the drill could not run, and left no evidence".to_owned(),
+        causes,
+        code: ExitCode::Verification,
+        ..failure
     }
 }
 

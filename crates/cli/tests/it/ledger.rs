@@ -17,6 +17,9 @@ from = "FROM"
 [subject.user]
 table = "public.users"
 
+[subject.login]
+table = "public.logins"
+
 [[anonymise]]
 subject = "user"
 set = { email = "random", name = { constant = "Former user" } }

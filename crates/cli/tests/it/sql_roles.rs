@@ -21,8 +21,8 @@ fn shell() -> Shell {
     let shell = Shell::new();
     shell.server.sql("source", USERS);
     let path = shell.folder.path().join("lethe.toml");
-    let settings =
-        std::fs::read_to_string(&path).expect("read") + "\n[subject.user]\ntable = \"public.users\"\n";
+    let settings = std::fs::read_to_string(&path).expect("read")
+        + "\n[subject.user]\ntable = \"public.users\"\n[[not_personal]]\ncolumns = \"app.notes\"\nbecause = \"a test\"\n";
     std::fs::write(path, settings).expect("write");
     shell
 }

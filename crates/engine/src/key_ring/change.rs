@@ -187,6 +187,10 @@ fn warnings(repository: &Repository, recipients: &[String]) -> Vec<String> {
     if recipients.len() == 1 {
         warnings.push("there is one recipient: if its key is lost, so is every backup. Add a second one whose key is kept somewhere else".to_owned());
     }
+    if repository.copy().is_some() {
+        warnings
+            .push("the second store keeps its key ring until lethe copy has brought the new one".to_owned());
+    }
     let own = repository.own_recipients();
     if !own.is_empty() && !own.iter().any(|own| recipients.contains(own)) {
         warnings.push("the identity at hand will not open the repository any more".to_owned());

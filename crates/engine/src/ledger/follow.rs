@@ -2,12 +2,15 @@
 //! has, or less. Whatever it has besides shows that somebody has taken the first one back to an older state, or that two have been
 //! written to as the first.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use lethe_format::ids::Digest;
-use lethe_format::layout;
+use lethe_format::layout::{self, LedgerObject};
 use lethe_format::ledger::{BodyRef, Head, Header, Seq};
 use lethe_rules::ledger::expired;
-use lethe_store::{ObjectName, ObjectStore};
+use lethe_store::ObjectName;
 
 use super::append::commit;
 use super::read::{Chain, VerifiedLedger, header_chain, listed_chain};
@@ -123,30 +126,25 @@ async fn try_follow(repository: &Repository, copy: &Repository, appended: Append
 
 /// The bodies that the copy still has of entries that expired: those that the first place has let go.
 pub(crate) async fn left_bodies(copy: &Repository, headers: &[Header]) -> Result<Vec<Seq>, Error> {
-    let mut left = Vec::new();
-    let Some(first) = copy.other_place() else { return Ok(left) };
-    for seq in expired(headers) {
-        let Some(body) =
-            headers.get(usize::try_from(seq).unwrap_or(usize::MAX)).and_then(|header| header.body)
-        else {
-            continue;
-        };
-        let name = ObjectName::new(layout::ledger_body(seq, &body.id))?;
-        if is_there(copy.ledger_store().as_ref(), &name).await?
-            && !is_there(first.ledger_store().as_ref(), &name).await?
-        {
-            left.push(seq);
-        }
-    }
-    Ok(left)
+    let Some(first) = copy.other_place() else { return Ok(Vec::new()) };
+    let (here, there) = (bodies(&first).await?, bodies(copy).await?);
+    let name = |seq: &Seq| {
+        let header = headers.get(usize::try_from(*seq).ok()?)?;
+        Some(layout::ledger_body(*seq, &header.body?.id))
+    };
+    let is_left = |seq: &Seq| name(seq).is_some_and(|name| there.contains(&name) && !here.contains(&name));
+    Ok(expired(headers).into_iter().filter(is_left).collect())
 }
 
-/// Whether any version of an object is left.
-pub(crate) async fn is_there(store: &dyn ObjectStore, name: &ObjectName) -> Result<bool, Error> {
-    match store.versions(name.as_str()).await? {
-        Some(versions) => Ok(versions.iter().any(|version| version.name == *name)),
-        None => Ok(store.head(name).await?.is_some()),
-    }
+/// The names of all bodies of which any version is left.
+pub(crate) async fn bodies(repository: &Repository) -> Result<BTreeSet<String>, Error> {
+    let store = repository.ledger_store();
+    let names: Vec<String> = match store.versions(layout::LEDGER).await? {
+        Some(versions) => versions.into_iter().map(|version| version.name.to_string()).collect(),
+        None => store.list(layout::LEDGER).await?.map_ok(|info| info.name.to_string()).try_collect().await?,
+    };
+    let is_body = |name: &String| matches!(layout::ledger_object(name), LedgerObject::Body(_));
+    Ok(names.into_iter().filter(is_body).collect())
 }
 
 /// None if nothing was copied yet.

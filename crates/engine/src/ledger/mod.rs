@@ -9,7 +9,7 @@ mod read;
 
 pub(crate) use append::write_genesis;
 pub use append::{NewEntry, append};
-pub(crate) use follow::{bring, is_there, left_bodies};
+pub(crate) use follow::{bodies, bring, left_bodies};
 pub use freshness::Freshness;
 pub use last_seen::LastSeen;
 pub use lethe_rules::ledger::Entry;

@@ -50,15 +50,10 @@ pub async fn plan(repository: &Repository, snapshots: &[StoredSnapshot]) -> Resu
         Some(held) if held.contains(&seq) => Evidence::Holds,
         Some(_) => Evidence::HoldsNone,
     });
-    let mut still_there = Vec::new();
-    for seq in std::mem::take(&mut expiry.remove) {
-        if let Some(name) = body(&headers, seq)
-            && ledger::is_there(repository.ledger_store().as_ref(), &ObjectName::new(name)?).await?
-        {
-            still_there.push(seq);
-        }
+    if !expiry.remove.is_empty() {
+        let there = ledger::bodies(repository).await?;
+        expiry.remove.retain(|seq| body(&headers, *seq).is_some_and(|name| there.contains(&name)));
     }
-    expiry.remove = still_there;
     Ok(expiry)
 }
 

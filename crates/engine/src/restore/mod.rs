@@ -203,7 +203,7 @@ pub async fn prepare(
     let (references, unknown) = references::effective(&manifest, &options.references);
     objections.extend(unknown);
     options.references = references;
-    objections.extend(unclassified::objections(&manifest, &options));
+    objections.extend(unclassified::objections(&manifest, &ledger, &options));
     objections.retain(|objection| !options.acknowledged.contains(&objection.code));
     objections.extend(constants::resolve(&server, &manifest, &mut options.anonymise).await?);
     let plan = match plan::make(repository, &manifest, &ledger, &options, progress).await {

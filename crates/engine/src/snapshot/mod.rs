@@ -23,7 +23,7 @@ use lethe_format::classification::Classification;
 use lethe_format::ids::SnapshotId;
 use lethe_format::manifest::{CaptureState, Manifest, Source, TableData, VERSION};
 use lethe_format::reference::Reference;
-use lethe_postgres::capture::{outbox, outbox_table};
+use lethe_postgres::capture::{is_own_table, outbox, outbox_table};
 use lethe_postgres::pg_dump::PgDump;
 use lethe_postgres::{ConnectionSettings, ExportedSnapshot, Server, ServerInfo, catalog, facts};
 use lethe_rules::closure::known_references;
@@ -182,8 +182,7 @@ pub async fn take_at(
 /// A table or a column that came since the settings were written is found here.
 fn open_columns(catalog: &Catalog, references: &[Reference], classification: &Classification) -> Vec<String> {
     let columns = coverage(catalog, references, classification, &Evidence::new());
-    let outbox = outbox_table();
-    let open = columns.iter().filter(|column| column.is_open() && column.table != outbox);
+    let open = columns.iter().filter(|column| column.is_open() && !is_own_table(&column.table));
     open.map(|column| format!("{}.{}", column.table, display_ident(&column.column))).collect()
 }
 

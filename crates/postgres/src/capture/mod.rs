@@ -20,6 +20,12 @@ pub fn outbox_table() -> QualifiedName {
     QualifiedName::new(SCHEMA, "outbox")
 }
 
+/// Whether a table is the capture's own, which is no matter of anybody's settings.
+#[must_use]
+pub fn is_own_table(table: &QualifiedName) -> bool {
+    table.schema == SCHEMA
+}
+
 /// Where the former keys of a subject's people are kept, each row under the key that the person has now: the key's
 /// columns, and `lethe_former_key`. It has no foreign key, which would stand in the way of the application's `TRUNCATE`.
 #[must_use]
