@@ -7,7 +7,7 @@ use lethe_engine::verify::Part;
 use lethe_format::ids::{EventId, SnapshotId};
 use lethe_rules::objection::Code;
 
-const EXIT_CODES: &str = "\
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  failed
@@ -163,6 +163,44 @@ pub(crate) enum Command {
     /// servers in lethe.toml. Writes nothing that stays.
     #[command(after_help = EXIT_CODES)]
     Doctor(Doctor),
+    /// Print what lets a shell complete the commands and flags of lethe
+    ///
+    /// Needs neither settings nor a repository.
+    ///
+    /// Examples:
+    ///   lethe completions bash >/usr/share/bash-completion/completions/lethe
+    ///   lethe completions zsh >/usr/share/zsh/vendor-completions/_lethe
+    ///   lethe completions fish >/usr/share/fish/vendor_completions.d/lethe.fish
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    Completions(Completions),
+    /// Write the manual: one page for each command
+    ///
+    /// Needs neither settings nor a repository. Pages of the same names are replaced.
+    ///
+    /// Example:
+    ///   lethe man /usr/local/share/man/man1
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    Man(Man),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Man {
+    /// Where to write the pages; made if it is not there
+    pub(crate) directory: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

@@ -5,6 +5,7 @@
     reason = "this is the module through which everything is printed"
 )]
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -50,6 +51,13 @@ impl Output {
         if self.format == OutputFormat::Json {
             println!("{}", tagged("summary", Some(command), summary));
         }
+    }
+
+    /// What the command is there to print, as it is, for people and programs alike.
+    pub(crate) fn document(&self, text: &[u8]) -> std::io::Result<()> {
+        let mut output = std::io::stdout().lock();
+        output.write_all(text)?;
+        output.flush()
     }
 
     pub(crate) fn failure(&self, failure: &Failure) -> ExitCode {

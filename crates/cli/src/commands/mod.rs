@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod completions;
 mod copy;
 mod coverage;
 mod doctor;
@@ -7,6 +8,7 @@ mod drill;
 mod hold;
 mod init;
 mod keys;
+mod man;
 mod metrics;
 mod prune;
 mod restore;
@@ -16,19 +18,25 @@ mod snapshots;
 mod tombstone;
 mod verify;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Common};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings::Settings;
 
 pub(crate) async fn run(args: Args, output: &Output) -> Result<(), Failure> {
     let Args { common, command } = args;
-    if let Command::Init(init) = command {
-        return init::run(&common, init, output).await;
-    }
-    let settings = Settings::load(&common)?;
     match command {
-        Command::Init(_) => Ok(()),
+        Command::Init(args) => init::run(&common, args, output).await,
+        Command::Completions(args) => completions::run(&args, output),
+        Command::Man(args) => man::run(&args, output),
+        command => run_with_settings(&common, command, output).await,
+    }
+}
+
+async fn run_with_settings(common: &Common, command: Command, output: &Output) -> Result<(), Failure> {
+    let settings = Settings::load(common)?;
+    match command {
+        Command::Init(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
         Command::Snapshot(args) => snapshot::run(&settings, args, output).await,
         Command::Snapshots => snapshots::run(&settings, output).await,
         Command::Tombstone(command) => tombstone::run(&settings, command, output).await,

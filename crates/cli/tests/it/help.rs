@@ -9,7 +9,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn every_command_teaches() {
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 23] = [
         &[],
         &["init"],
         &["snapshot"],
@@ -31,6 +31,8 @@ fn every_command_teaches() {
         &["hold", "add"],
         &["hold", "list"],
         &["hold", "remove"],
+        &["completions"],
+        &["man"],
     ];
     for command in commands {
         let text = help(command);

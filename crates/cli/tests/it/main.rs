@@ -19,6 +19,8 @@ mod kms;
 mod leaks;
 /// Capture, heartbeats, expiry, anonymised people, and ids that are none.
 mod ledger;
+/// The manual and the completions of shells.
+mod manual;
 /// How the backups are, in numbers.
 mod metrics;
 /// What leaves the machine.
