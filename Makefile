@@ -15,12 +15,13 @@ test: setup check ## Formatter, lints, purity, licences and every test
 	@source deploy/test-servers.sh && cargo nextest run --workspace
 
 .PHONY: check
-check: ## Formatter, lints, layers and units, without tests
+check: ## Formatter, lints, layers and what is in deploy, without tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	@deploy/check-layers.sh
 	@deploy/check-licences.sh
 	@deploy/check-units.sh
+	@deploy/check-terraform.sh
 
 .PHONY: test-s3
 test-s3: ## The tests that need a real S3 server: Ceph, or the one of LETHE_TEST_S3_ENDPOINT
