@@ -22,6 +22,7 @@ check: ## Formatter, lints, layers and what is in deploy, without tests
 	@deploy/check-licences.sh
 	@deploy/check-units.sh
 	@deploy/check-terraform.sh
+	@deploy/check-docker.sh
 
 .PHONY: test-s3
 test-s3: ## The tests that need a real S3 server: Ceph, or the one of LETHE_TEST_S3_ENDPOINT
