@@ -22,6 +22,7 @@ check: ## Formatter, lints, layers and what is in deploy, without tests
 	@deploy/check-licences.sh
 	@deploy/check-units.sh
 	@deploy/check-terraform.sh
+	@deploy/check-kubernetes.sh
 	@deploy/check-docker.sh
 
 .PHONY: test-s3

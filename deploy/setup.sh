@@ -22,7 +22,10 @@ if [ "${1:-}" != "--demo" ]; then
     if ! command -v unshare >/dev/null || ! PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null; then
         as_root apt-get update -qq; as_root apt-get install -y -qq --no-install-recommends iproute2 util-linux
     fi
-    # The manual is rendered.
+    # The manual is rendered, and deploy/kubernetes is read.
     command -v groff >/dev/null || { as_root apt-get update -qq; as_root apt-get install -y -qq --no-install-recommends groff-base; }
+    python3 -c 'import yaml' 2>/dev/null || /usr/bin/python3 -c 'import yaml' 2>/dev/null || {
+        as_root apt-get update -qq; as_root apt-get install -y -qq --no-install-recommends python3-yaml
+    }
     cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
 fi
