@@ -207,3 +207,37 @@ impl Splitter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lethe_rules::retention::Retention;
+
+    use super::*;
+
+    /// What a bucket at Hetzner holds (its Object Storage documentation, "Limits").
+    const OBJECTS_IN_A_BUCKET: u64 = 50_000_000;
+
+    /// Chunks of a database that are kept, each changed one until its snapshot expires.
+    fn kept(database: u64, changed_percent: u64, snapshots_per_day: u64) -> u64 {
+        let chunks = database.div_ceil(u64::from(BLOCKS_PER_CHUNK) * BLOCK);
+        let days = u64::try_from(Retention::CEILING.as_hours() / 24).expect("35");
+        // An index, a schema and a manifest each, and of a change at least one chunk.
+        let each = (chunks * changed_percent).div_ceil(100).max(1) + 3;
+        chunks + days * snapshots_per_day * each
+    }
+
+    #[test]
+    fn thirty_five_days_of_snapshots_fit_into_a_bucket() {
+        for (terabytes, changed_percent, snapshots_per_day) in
+            [(1, 1, 288), (1, 10, 144), (10, 1, 48), (10, 10, 12)]
+        {
+            let kept = kept(terabytes << 40, changed_percent, snapshots_per_day);
+            assert!(
+                kept < OBJECTS_IN_A_BUCKET,
+                "{terabytes} TB, {changed_percent} %, {snapshots_per_day}: {kept}"
+            );
+        }
+        // Where it does not, docs/OPERATIONS.md says so.
+        assert!(kept(10 << 40, 10, 48) > OBJECTS_IN_A_BUCKET);
+    }
+}
