@@ -35,6 +35,8 @@ mod references;
 mod reports;
 /// Stores that are where data may not be, and stores that do what real ones do.
 mod residency;
+/// Somebody who comes back by another way than the restore.
+mod resurrection;
 /// A year of snapshots, pruners and restores, with crashes.
 mod retention;
 /// Through S3, and databases that other programs made.
