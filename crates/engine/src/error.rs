@@ -127,6 +127,8 @@ pub enum Error {
     LocalFile { path: String, cause: std::io::Error },
     #[error("a worker ended without a result: {0}")]
     Worker(String),
+    #[error("{what} was not written within {seconds} s")]
+    NotInTime { what: &'static str, seconds: u64 },
 }
 
 fn minutes(duration: Duration) -> String {

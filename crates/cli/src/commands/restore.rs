@@ -6,9 +6,11 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use lethe_engine::ledger::Freshness;
 use lethe_engine::progress::Progress;
-use lethe_engine::restore::{Plan, RestoreOptions, RestoreReport, Wanted, prepare};
+use lethe_engine::restore::{Plan, RestoreOptions, RestoreReport, Wanted, keep, prepare};
 
+use lethe_format::ids::EventId;
 use lethe_format::ledger::Head;
+use serde::Serialize;
 
 use crate::args::{Acknowledged, Restore};
 use crate::failure::Failure;
@@ -35,7 +37,7 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
         request: args.request,
         ..options
     };
-    settings.residency()?.check_target(&target)?;
+    let place = settings.residency()?.check_target(&target)?;
     let repository = settings.open_repository().await?;
     let last_seen = settings.last_seen(&repository);
     let bar = ProgressBar::new(0);
@@ -50,8 +52,30 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
     }
     let report = progress_bar::show_on(&bar, output, &progress, prepared.run(&progress)).await?;
     show_report(&report, output);
-    output.summary("restore", &report);
+    match keep(&repository, &report, place).await {
+        Ok(id) => {
+            output.say(format!("report: reports/restore/{id}.json"));
+            output.summary("restore", &Restored { report: &report, id: Some(id) });
+        }
+        // A role that may not write it has restored all the same.
+        Err(error) => {
+            let Failure { message, causes, .. } = error.into();
+            let why = std::iter::once(message).chain(causes).collect::<Vec<_>>().join(": ");
+            settings.warn(format!("the restore left no report: {why}"));
+            output.summary("restore", &Restored { report: &report, id: None });
+        }
+    }
     Ok(())
+}
+
+/// What came of it, for programs.
+#[derive(Debug, Serialize)]
+struct Restored<'a> {
+    #[serde(flatten)]
+    report: &'a RestoreReport,
+    /// The id of the report that was stored, if one could be.
+    #[serde(rename = "report")]
+    id: Option<EventId>,
 }
 
 /// Applications need not wait for the verification, so the person who lets them in is told at once, on a terminal or not.

@@ -309,6 +309,8 @@ fn a_ledger_may_have_a_store_of_its_own() {
     let into = shell.server.url("restored");
     run(&["restore", "--into", &into]).expect_code(0);
     assert_eq!(shell.server.sql("restored", "SELECT count(*) FROM users"), "8");
+    let data = files(&shell.folder.path().join("data"));
+    assert!(!data.iter().any(of_ledger), "{data:?}");
     // Whoever does not know where it is restores nothing, and appends nothing.
     let path = shell.folder.path().join("two/lethe.toml");
     let settings = std::fs::read_to_string(&path).expect("read");

@@ -17,6 +17,7 @@ mod builds;
 mod constants;
 mod cut_over;
 mod decode;
+mod evidence;
 mod fetch;
 mod filter;
 mod finish;
@@ -46,14 +47,15 @@ use lethe_format::manifest::{Manifest, Sequence};
 use lethe_format::reference::Reference;
 use lethe_postgres::{ConnectionSettings, Purpose, Server};
 use lethe_rules::anonymise::Anonymise;
-use lethe_rules::objection::Code;
+use lethe_rules::objection::{Code, Objection};
 use lethe_rules::row_filter::Counts;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Freshness, LastSeen, VerifiedLedger};
 use crate::progress::Progress;
 use crate::{Error, Repository, leases, ledger};
 use cut_over::CutOver;
+pub use evidence::{RestoreEvidence, RestoredTo, keep};
 pub(crate) use fetch::{chunk as fetch_chunk, schema};
 pub(crate) use load::Memory;
 use outage::Outage;
@@ -108,6 +110,8 @@ pub struct Prepared {
     archive: lethe_format::archive::Archive,
     ledger: VerifiedLedger,
     plan: Plan,
+    /// Objections that were raised and that somebody has answered for.
+    acknowledged: Vec<Objection>,
     /// Sequences of the newest snapshot, if that is not the one that is restored.
     later_sequences: Vec<Sequence>,
     last_seen: LastSeen,
@@ -115,7 +119,7 @@ pub struct Prepared {
 }
 
 /// What came of it: the summary of a restore.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RestoreReport {
     pub snapshot: SnapshotId,
     pub ledger_head: Head,
@@ -123,11 +127,13 @@ pub struct RestoreReport {
     pub tables: Vec<TableReport>,
     pub seconds: Seconds,
     pub bytes: Bytes,
+    /// Objections that were raised and that somebody has answered for.
+    pub acknowledged: Vec<Objection>,
     /// Peak resident memory of this process, in bytes.
     pub peak_rss: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct RowCounts {
     pub read: u64,
     pub loaded: u64,
@@ -147,7 +153,7 @@ impl RowCounts {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TableReport {
     pub table: String,
     #[serde(flatten)]
@@ -155,7 +161,7 @@ pub struct TableReport {
 }
 
 /// Seconds from the start to the end of each stage.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Seconds {
     pub plan: f64,
     pub load: f64,
@@ -163,7 +169,7 @@ pub struct Seconds {
     pub verified: f64,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Bytes {
     pub stored: u64,
     pub plain: u64,
@@ -204,7 +210,8 @@ pub async fn prepare(
     objections.extend(unknown);
     options.references = references;
     objections.extend(unclassified::objections(&manifest, &ledger, &options));
-    objections.retain(|objection| !options.acknowledged.contains(&objection.code));
+    let answered = |objection: &Objection| options.acknowledged.contains(&objection.code);
+    let (acknowledged, mut objections): (Vec<_>, Vec<_>) = objections.into_iter().partition(answered);
     objections.extend(constants::resolve(&server, &manifest, &mut options.anonymise).await?);
     let plan = match plan::make(repository, &manifest, &ledger, &options, progress).await {
         Ok(plan) => plan,
@@ -226,6 +233,7 @@ pub async fn prepare(
         archive,
         ledger,
         plan,
+        acknowledged,
         later_sequences,
         last_seen,
         started,
@@ -423,6 +431,7 @@ impl Prepared {
                 stored: self.manifest.all_chunks().map(|chunk| chunk.stored.len).sum(),
                 plain: self.manifest.all_chunks().map(|chunk| chunk.plain_len).sum(),
             },
+            acknowledged: self.acknowledged.clone(),
             peak_rss: peak_rss(),
         }
     }

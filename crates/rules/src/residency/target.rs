@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use super::{Place, Profile, Refusal, place};
 
 /// What the settings say of one server: `[[target]]`.
@@ -11,7 +13,8 @@ pub struct Label {
 }
 
 /// What a server is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Purpose {
     Production,
     Staging,
