@@ -126,7 +126,7 @@ async fn drills(repository: &Repository) -> Result<BTreeMap<SnapshotId, Drill>, 
         };
         let snapshot = report.content.get("snapshot").and_then(Value::as_str).and_then(|id| id.parse().ok());
         if let Some(snapshot) = snapshot {
-            let passed = report.content.get("passed").and_then(Value::as_bool);
+            let passed = report.content.pointer("/verdict/passed").and_then(Value::as_bool);
             found.entry(snapshot).or_insert(Drill { report: id, at: report.at, passed });
         }
     }
