@@ -156,6 +156,12 @@ pub(crate) enum Command {
     /// The people who were erased since stay in it for as long; each step is reported (reports/hold).
     #[command(subcommand, after_help = EXIT_CODES)]
     Hold(Hold),
+    /// A page to look at, to print and to hand to somebody: restore, drill, retention, residency
+    ///
+    /// One HTML file that needs no network, or the same facts as JSON. It goes to standard output, or to --out FILE.
+    /// Changes nothing.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Report(Report),
     /// Check where the stores are and what they can do; one list of findings
     ///
     /// Looks at the bucket's region, replication, versioning and locks, where its logs, inventories and events go and whom
@@ -457,6 +463,67 @@ pub(crate) enum Hold {
     /// End a hold before its time: the next prune lets the snapshot go if it has expired
     #[command(after_help = EXIT_CODES)]
     Remove(HoldRemove),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Report {
+    /// What a restore brought back, what it left out, and how long each stage took
+    ///
+    /// A restore leaves its report when it has verified. Ends with 2 if there is none with this id, with 6 if it is
+    /// damaged.
+    #[command(after_help = EXIT_CODES)]
+    Restore(ReportOf),
+    /// What a drill has shown, check by check, and how the last drills went
+    ///
+    /// Ends with 0 also for a drill that failed: the page says so. With 2 if there is none with this id, with 6 if its
+    /// report is damaged.
+    #[command(after_help = EXIT_CODES)]
+    Drill(ReportOf),
+    /// How old each snapshot is, what keeps it, and what the last prunes have done
+    ///
+    /// Decides as lethe prune does, with the rights of prune, and removes nothing. Of one store: the second one's is
+    /// made with --second.
+    #[command(after_help = EXIT_CODES)]
+    Retention(ReportPage),
+    /// Where the stores and servers are, and what lethe doctor finds about that
+    ///
+    /// With the rights of doctor. Ends with 5 if a store is where data may not be: then nothing more is asked of it.
+    #[command(after_help = EXIT_CODES)]
+    Residency(ReportPage),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReportOf {
+    /// Which one, as it is called below reports/ [default: the newest]
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<EventId>,
+    #[command(flatten)]
+    pub(crate) page: ReportPage,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReportPage {
+    /// A page for people, or the same facts for programs
+    #[arg(long, value_enum, default_value_t = ReportFormat::Html)]
+    pub(crate) format: ReportFormat,
+    /// The page's language; JSON has none
+    #[arg(long, value_enum, default_value_t = ReportLanguage::En)]
+    pub(crate) lang: ReportLanguage,
+    /// Write it to this file, over what is there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Html,
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ReportLanguage {
+    En,
+    Da,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@ mod failure;
 mod hardening;
 mod output;
 mod progress_bar;
+mod report;
 mod settings;
 
 use std::process::ExitCode;

@@ -32,6 +32,10 @@ impl Output {
         self.progress
     }
 
+    pub(crate) fn is_for_programs(&self) -> bool {
+        self.format == OutputFormat::Json
+    }
+
     /// A line for people.
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         if self.format == OutputFormat::Human && !self.quiet {

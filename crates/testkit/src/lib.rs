@@ -1,5 +1,5 @@
-//! What the tests of all crates share: private PostgreSQL servers, and an S3 server and a key management
-//! service inside the test process.
+//! What the tests of all crates share: private PostgreSQL servers, an S3 server and a key management service inside
+//! the test process, and a strict reader of pages.
 //!
 //! A test whose server is missing fails loudly; nothing here skips anything.
 #![allow(
@@ -9,6 +9,7 @@
     reason = "a test helper that cannot do its work must end the test with a message"
 )]
 
+pub mod html;
 pub mod kms;
 pub mod pg;
 pub mod s3;

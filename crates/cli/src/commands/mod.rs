@@ -11,6 +11,7 @@ mod keys;
 mod man;
 mod metrics;
 mod prune;
+mod report;
 mod restore;
 mod schedule;
 mod snapshot;
@@ -49,6 +50,7 @@ async fn run_with_settings(common: &Common, command: Command, output: &Output) -
         Command::Keys(command) => keys::run(&settings, command, output).await,
         Command::Doctor(args) => doctor::run(&settings, args, output).await,
         Command::Hold(command) => hold::run(&settings, command, output).await,
+        Command::Report(command) => report::run(&settings, command, output).await,
         Command::Prune(args) => prune::run(&settings, args, output).await,
     }
 }

@@ -111,6 +111,11 @@ impl Company {
         ended
     }
 
+    fn reports(&self, kind: &str) -> usize {
+        let objects = self.s3.objects("backups");
+        objects.iter().filter(|(key, _)| key.contains(&format!("/reports/{kind}/"))).count()
+    }
+
     fn ledger_bodies(&self) -> usize {
         let objects = self.s3.objects("backups");
         objects.iter().filter(|(key, _)| key.ends_with(".body.age")).count()
@@ -141,6 +146,11 @@ async fn every_role_does_its_work_with_its_own_rights() {
         company.shell.server.create_database("restored");
         company.works("restore", &["restore", "--into", &company.shell.server.url("restored")]);
         company.works("restore", &["drill"]);
+        assert_eq!(company.reports("restore"), 1, "a drill leaves no report of a restore");
+        assert_eq!(company.reports("drill"), 1);
+        company.works("verify", &["report", "restore"]).says("<h1>Report of a restore</h1>");
+        company.works("verify", &["report", "drill"]).says("<h1>Report of a drill</h1>");
+        company.works("doctor", &["report", "residency"]).says("<h1>Report on residency</h1>");
         assert_eq!(company.shell.server.sql("restored", "SELECT count(*) FROM users"), "98");
         assert_eq!(company.ledger_bodies(), 3);
         let long_ago = SystemTime::now() - Duration::from_secs(5 * 86_400);
@@ -153,6 +163,7 @@ async fn every_role_does_its_work_with_its_own_rights() {
         company.works("prune", &[&hold[..], &["--snapshot", id.expect("an id")]].concat());
         company.works("verify", &["snapshots"]).says("held");
         company.works("prune", &["hold", "list"]).says("until 2100-01-02");
+        company.works("prune", &["report", "retention"]).says("<h1>Report on retention</h1>");
         assert_eq!(company.ledger_bodies(), 2, "nobody needs the first entry any more");
         let recipient = Identities::generate().recipients().remove(0).to_string();
         company.works("keys", &["keys", "add", "--recipient", &recipient, "--confirm"]);
@@ -336,6 +347,8 @@ const ENTRY: &str = "ledger/00000000000000000042";
 const BODY: &str = "ledger/00000000000000000042-00112233445566778899aabbccddeeff.body.age";
 const CHUNK: &str = "chunks/ab/abcd-0123.zst.age";
 const MANIFEST: &str = "snapshots/20261123T114905Z-6f3a1c/manifest.age";
+const RESTORED: &str = "reports/restore/20261123T114905Z-6f3a1c.json";
+const RECEIPT: &str = "reports/prune/20261123T114905Z-6f3a1c.json";
 const RING: &str = "keys/00000000000000000003";
 
 fn asked(action: &str, resource: &str) -> Asked {
@@ -397,6 +410,8 @@ fn policies_forbid_what_no_command_does() {
             (BODY, &["erase"]),
             (ENTRY, &["erase", "restore", "prune"]),
             (RING, &["keys"]),
+            (RESTORED, &["restore", "prune"]),
+            (RECEIPT, &["prune"]),
             ("repository.json", &[]),
         ] {
             let put = asked("s3:PutObject", &object(name));

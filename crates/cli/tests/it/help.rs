@@ -9,7 +9,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn every_command_teaches() {
-    let commands: [&[&str]; 23] = [
+    let commands: [&[&str]; 27] = [
         &[],
         &["init"],
         &["snapshot"],
@@ -33,6 +33,10 @@ fn every_command_teaches() {
         &["hold", "remove"],
         &["completions"],
         &["man"],
+        &["report", "restore"],
+        &["report", "drill"],
+        &["report", "retention"],
+        &["report", "residency"],
     ];
     for command in commands {
         let text = help(command);

@@ -29,6 +29,8 @@ mod nowhere_else;
 mod random_kills;
 /// Bad input: what is said, the exit code, and that nothing was written.
 mod refusals;
+/// Pages and JSON of what was restored, tried out, let go, and where it is.
+mod report;
 /// Stores and servers that are where data may not be.
 mod residency;
 /// What goes after 34 days, what keeps it, and the alarm when nobody decides.

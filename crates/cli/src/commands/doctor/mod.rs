@@ -1,39 +1,32 @@
 //! `lethe doctor`: everything that can be checked without a database, in one list.
 
-mod second_store;
+pub(super) mod look;
+pub(super) mod second_store;
 
 use jiff::Timestamp;
 use lethe_engine::{Error, ExitCode, reports};
 use lethe_format::report::ReportKind;
-use lethe_rules::residency::{Purpose, WayOut, judge_target};
-use lethe_rules::store_fitness::Use;
+use lethe_rules::residency::{Purpose, WayOut, place};
 use serde::Serialize;
 use serde_json::json;
 
+use self::look::Looked;
 use super::schedule;
 use crate::args::Doctor;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::report::{StoreSeen, StoreUse, TargetSeen};
 use crate::settings::Settings;
 
 /// The content of `reports/residency`.
 #[derive(Debug, Serialize)]
 struct Residency<'a> {
     profile: String,
-    stores: &'a [Store],
+    stores: &'a [StoreSeen],
     targets: Vec<Target<'a>>,
     findings: &'a [String],
     /// Whether nothing speaks against where the data is.
     allowed: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Store {
-    #[serde(rename = "use")]
-    purpose: &'static str,
-    url: String,
-    /// None if it is on this machine.
-    place: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,47 +39,46 @@ pub(crate) async fn run(settings: &Settings, args: Doctor, output: &Output) -> R
     let residency = settings.residency()?;
     output.say(format!("profile   {}", residency.profile));
     let (stores, warnings) = settings.look_at_stores().await?;
-    let mut findings = warnings;
-    let mut policy = None;
-    let mut ways_out = Vec::new();
-    let mut seen = Vec::new();
-    let uses = [("store", Use::Data, &stores.data), ("ledger", Use::Ledger, &stores.ledger)];
-    for (what, purpose, store) in uses {
-        let encryption = settings.store_encryption()?;
-        let examined = residency.examine(store.as_ref(), purpose, encryption).await?;
-        let place =
-            examined.place.map_or_else(|| "on this machine".to_owned(), |place| format!("in {place}"));
-        output.say(format!("{what:<9} {}: {place}", store.url()));
-        let found = Store { purpose: what, url: store.url(), place: examined.place.map(|place| place.code) };
-        output.item("store", &found);
-        seen.push(found);
-        let found = examined.ways_out.iter().map(|way| way.text().to_owned());
-        for finding in examined.findings.into_iter().chain(found) {
-            if !findings.contains(&finding) {
-                findings.push(finding);
-            }
-        }
-        ways_out.extend(examined.ways_out);
-        policy = policy.or(examined.recommended_policy);
+    let mut looked = look::first(settings, &stores, warnings).await?;
+    for store in &looked.stores {
+        let known = store.place.and_then(place);
+        let place = known.map_or_else(|| "on this machine".to_owned(), |place| format!("in {place}"));
+        let what = if store.purpose == StoreUse::Ledger { "ledger" } else { "store" };
+        output.say(format!("{what:<9} {}: {place}", store.url));
+        output.item("store", &json!({"use": what, "url": store.url, "place": store.place}));
     }
-    let (more, second_ways_out) = second_store::look(settings, &stores, output).await?;
-    findings.extend(more);
-    ways_out.extend(second_ways_out);
+    let second_stores = settings.second_stores().await?;
+    if let Some(second) = &second_stores {
+        let found = second_store::look(settings, second).await?;
+        let answered = found.stores.iter().all(|store| store.answered);
+        let data = found.stores.iter().find(|store| store.purpose == StoreUse::Second && store.answered);
+        if let Some(store) = data {
+            let (url, place) = (&store.url, store.place.unwrap_or("on this machine"));
+            output.say(format!("second    {url}: {place}"));
+            output.item("store", &json!({"use": "second", "url": url, "place": store.place}));
+        }
+        looked.join(found);
+        if answered {
+            looked.findings.extend(second_store::lacks(&stores, second).await?);
+        }
+    }
+    let Looked { stores: seen, mut findings, ways_out, policy } = looked;
     let unusual = schedule::unusual(settings, stores.data.as_ref()).await?;
     findings.extend(unusual.iter().map(|(problem, _)| problem.clone()));
     let unique = format!("doctor-{}", Timestamp::now().as_microsecond());
     lethe_store::probe(stores.ledger.as_ref(), &unique).await?;
     output.say("          of 20 racing writers one wins, twice; what is written is listed");
     let mut forbidden = None;
-    for label in &residency.labels {
-        let purpose = match label.purpose {
+    for (target, refusal) in look::targets(&residency) {
+        let TargetSeen { host, place, purpose, .. } = target;
+        let purpose = match purpose {
             Purpose::Production => "production",
             Purpose::Staging => "staging",
             Purpose::Drill => "drill",
         };
-        match judge_target(residency.profile, &residency.labels, &label.host, false) {
-            Ok(_) => output.say(format!("target    {}: in {}, for {purpose}", label.host, label.residency)),
-            Err(refusal) => {
+        match refusal {
+            None => output.say(format!("target    {host}: in {place}, for {purpose}")),
+            Some(refusal) => {
                 findings.push(refusal.to_string());
                 forbidden = Some(Error::Residency { problem: refusal.problem, hint: refusal.hint });
             }

@@ -2,53 +2,42 @@
 
 use lethe_engine::copy::{Behind, behind};
 use lethe_engine::{ExitCode, Stores};
-use lethe_rules::residency::WayOut;
 use lethe_rules::store_fitness::Use;
 use lethe_store::StoreEncryption;
-use serde_json::json;
 
+use super::look::Looked;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::report::{StoreSeen, StoreUse};
 use crate::settings::Settings;
 
-/// What speaks against the second store, if there is to be one.
-pub(super) async fn look(
-    settings: &Settings,
-    first: &Stores,
-    output: &Output,
-) -> Result<(Vec<String>, Vec<WayOut>), Failure> {
-    let (mut findings, mut ways_out) = (Vec::new(), Vec::new());
-    let Some(stores) = settings.second_stores().await? else { return Ok((findings, ways_out)) };
-    let url = stores.data.url();
+/// Where it is and what speaks against that.
+pub(crate) async fn look(settings: &Settings, stores: &Stores) -> Result<Looked, Failure> {
+    let mut looked = Looked::default();
     let residency = settings.residency()?;
-    for (purpose, store) in [(Use::Data, &stores.data), (Use::Ledger, &stores.ledger)] {
-        let examined = residency.examine(store.as_ref(), purpose, StoreEncryption::ByBucket).await;
-        match examined {
-            Ok(examined) => {
-                let place = examined.place.map_or("on this machine", |place| place.code);
-                if purpose == Use::Data {
-                    output.say(format!("second    {url}: {place}"));
-                    output.item(
-                        "store",
-                        &json!({"use": "second", "url": url, "place": examined.place.map(|place| place.code)}),
-                    );
-                }
-                let found = examined.ways_out.iter().map(|way| way.text().to_owned());
-                for finding in examined.findings.into_iter().chain(found) {
-                    if !findings.contains(&finding) {
-                        findings.push(finding);
-                    }
-                }
-                ways_out.extend(examined.ways_out);
-            }
+    let uses =
+        [(StoreUse::Second, Use::Data, &stores.data), (StoreUse::SecondLedger, Use::Ledger, &stores.ledger)];
+    for (named, purpose, store) in uses {
+        let url = store.url();
+        match residency.examine(store.as_ref(), purpose, StoreEncryption::ByBucket).await {
+            Ok(examined) => looked.add(named, url, examined),
             Err(error) if error.exit_code() == ExitCode::Residency => return Err(error.into()),
             Err(error) => {
-                findings.push(format!("the second store {url} cannot be looked at: {error}"));
-                return Ok((findings, ways_out));
+                let data = stores.data.url();
+                looked.findings.push(format!("the second store {data} cannot be looked at: {error}"));
+                looked.stores.push(StoreSeen { purpose: named, url, answered: false, place: None });
+                return Ok(looked);
             }
         }
     }
-    let Behind { entries, missing_entries, snapshots, missing_snapshots } = behind(first, &stores).await?;
+    // What would guard the first store's ledger is another policy.
+    looked.policy = None;
+    Ok(looked)
+}
+
+/// What it lacks of the first one.
+pub(super) async fn lacks(first: &Stores, second: &Stores) -> Result<Vec<String>, Failure> {
+    let mut findings = Vec::new();
+    let Behind { entries, missing_entries, snapshots, missing_snapshots } = behind(first, second).await?;
     if missing_entries > 0 {
         findings.push(format!(
             "{missing_entries} of {entries} ledger entries are not in the second store: lethe copy"
@@ -59,5 +48,5 @@ pub(super) async fn look(
             "{missing_snapshots} of {snapshots} snapshots are in the first store alone: lethe copy"
         ));
     }
-    Ok((findings, ways_out))
+    Ok(findings)
 }
