@@ -13,8 +13,8 @@ use lethe_rules::residency::{
 };
 use lethe_rules::store_fitness::{self, Keeping, Use, judge_keeping};
 use lethe_store::{
-    Address, BucketFacts, Guard, GuardedStore, ObjectStore, RetryPolicy, S3Settings, StoreEncryption,
-    StoreUrl, open_with,
+    AbsentStore, Address, BucketFacts, DirectoryStore, Guard, GuardedStore, ObjectStore, RetryPolicy,
+    S3Settings, StoreEncryption, StoreUrl, open_with,
 };
 
 use crate::Error;
@@ -71,7 +71,17 @@ impl Residency {
         policy: RetryPolicy,
         purpose: Use,
     ) -> Result<Arc<dyn ObjectStore>, Error> {
-        let store = open_with(url, s3, policy).await?;
+        let store: Arc<dyn ObjectStore> = match StoreUrl::parse(url)? {
+            StoreUrl::S3 { .. } => open_with(url, s3, policy).await?,
+            // A disk that is not mounted is like a store that does not answer.
+            StoreUrl::Directory(path) => match DirectoryStore::open(&path) {
+                Ok(store) => Arc::new(store),
+                Err(error) => {
+                    let reason = crate::error::with_causes(&error.into());
+                    Arc::new(AbsentStore::new(url, Address::Directory(path), reason))
+                }
+            },
+        };
         let guard = Rules { profile: self.profile, purpose, encryption: s3.encryption.clone() };
         Ok(Arc::new(GuardedStore::unseen(store, Arc::new(guard), self.recheck)?))
     }

@@ -11,6 +11,7 @@
 //!
 //! A store knows nothing of snapshots, ledgers or keys; what it is given is already encrypted.
 
+mod absent;
 mod bucket_facts;
 mod directory;
 mod error;
@@ -24,6 +25,7 @@ mod probe;
 mod resilient;
 mod s3;
 
+pub use absent::AbsentStore;
 pub use bucket_facts::{
     Address, BucketFacts, Destination, EventTargets, LifecycleRule, Told, Versioning, WaysOut,
 };

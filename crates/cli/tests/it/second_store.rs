@@ -73,6 +73,41 @@ fn a_snapshot_that_is_in_one_store_alone_is_an_alarm() {
     shell.run(&["--second", "verify"]).expect_code(0);
 }
 
+/// A disk that is not mounted: nothing stops that can do without it, and nobody is forgotten whom it may hold.
+#[test]
+fn a_second_store_that_is_away_stops_nothing_and_lets_nobody_be_forgotten() {
+    let shell = shell();
+    shell.snapshot().expect_code(0);
+    let add = ["tombstone", "add", "--subject", "public.users", "--already-deleted", "--id"];
+    shell.server.sql("source", "DELETE FROM users WHERE id IN (7, 8)");
+    shell.run(&[&add[..], &["7"]].concat()).expect_code(0);
+    let away = shell.folder.path().join("away");
+    std::fs::rename(second(&shell), &away).expect("unmount");
+    std::fs::write(second(&shell), "").expect("write");
+    shell.run(&[&add[..], &["8"]].concat()).expect_code(0).says("not yet on its copy in the second store");
+    shell.snapshot().expect_code(1).says("in the first store alone");
+    // The first store has no older snapshot any more; the second may have.
+    let mut ids: Vec<_> =
+        std::fs::read_dir(shell.store().join("snapshots")).expect("list").flatten().collect();
+    ids.sort_by_key(std::fs::DirEntry::path);
+    std::fs::remove_dir_all(ids[0].path()).expect("remove");
+    shell
+        .run(&["prune"])
+        .expect_code(1)
+        .says("no ledger entry can go")
+        .says("which snapshots are there cannot be told");
+    // An empty folder in its place says no more than that.
+    std::fs::remove_file(second(&shell)).expect("remove");
+    shell.run(&["prune"]).says("no ledger entry can go").says("which snapshots are there cannot be told");
+    std::fs::remove_dir_all(second(&shell)).expect("remove");
+    std::fs::rename(&away, second(&shell)).expect("mount");
+    shell.run(&["copy"]).expect_code(0).says("1 ledger entries, 1 snapshots");
+    shell.run(&["prune"]).expect_code(0).says("no ledger entry can go");
+    // Once the second store has let it go as well, they may be forgotten.
+    std::fs::remove_dir_all(second(&shell).join("snapshots").join(ids[0].file_name())).expect("remove");
+    shell.run(&["prune"]).expect_code(0).says("ledger entries that no stored snapshot needs any more: 1");
+}
+
 #[test]
 fn a_chunk_that_is_damaged_is_not_copied() {
     let shell = shell();

@@ -111,9 +111,16 @@ fn body(headers: &[Header], seq: Seq) -> Option<String> {
 /// The other place's snapshots, which need entries as well. If it cannot be asked, one that may hold anybody: then nothing expires.
 async fn in_other_place(repository: &Repository) -> Result<Vec<StoredSnapshot>, Error> {
     let Some(other) = repository.other_place() else { return Ok(Vec::new()) };
-    match stored_snapshots(&other).await {
+    let asked = async {
+        // An empty folder where a disk should be mounted, or another bucket, is not a place without snapshots.
+        match Repository::id_in(other.store().as_ref()).await? {
+            id if id == repository.id() => stored_snapshots(&other).await,
+            _ => Err(Error::OtherRepository { store: other.store().url() }),
+        }
+    };
+    match asked.await {
         Ok(snapshots) => Ok(snapshots),
-        Err(Error::Store(cause)) => {
+        Err(cause @ (Error::Store(_) | Error::NoRepository { .. } | Error::OtherRepository { .. })) => {
             tracing::warn!(store = other.store().url(), %cause, "no ledger entry expires: which snapshots are there cannot be told");
             let ledger = LedgerWindow { before: 0, after: Seq::MAX };
             Ok(vec![StoredSnapshot { id: SnapshotId::new(Timestamp::UNIX_EPOCH, 0), ledger }])
