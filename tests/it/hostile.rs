@@ -202,7 +202,8 @@ async fn what_is_small_here_and_large_there_is_not_opened() {
         }
         let error = world.restore_into(&world.server, "chunk").await.expect_err("a bomb");
         assert_eq!(error.exit_code(), ExitCode::Damaged, "{error}");
-        assert_eq!(world.server.sql("chunk", "SELECT count(*) FROM users"), "0");
+        // The chunk is the first of the first table; those of others may have been loaded meanwhile.
+        assert_eq!(world.server.sql("chunk", "SELECT count(*) FROM orders"), "0");
     }
     let options = VerifyOptions {
         snapshot: None,

@@ -91,21 +91,63 @@ fn metrics_tell_what_was_done_last_and_what_waits() {
     shell.run(&["metrics", "--textfile", "/nowhere/lethe.prom"]).expect_code(1).says("cannot be written");
 }
 
+/// Whether the program writes a number of this name.
+fn is_written(name: &str) -> bool {
+    let source = include_str!("../../src/commands/metrics.rs");
+    let called = |function: &str, name: &str| {
+        let plain: String = source.split_whitespace().collect();
+        plain.contains(&format!("{function}(\"{name}\","))
+    };
+    match name.strip_suffix("_timestamp_seconds") {
+        Some(name) => called("time", name),
+        None => called("gauge", name),
+    }
+}
+
+/// The names of Lethe's numbers in some expressions.
+fn names(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter_map(|word| word.strip_prefix("lethe_")).collect()
+}
+
 /// An alert about a number that nobody writes would never come.
 #[test]
 fn every_alert_is_about_a_number_that_is_written() {
     let alerts = include_str!("../../../../deploy/prometheus/alerts.yml");
-    let source = include_str!("../../src/commands/metrics.rs");
-    let expressions = alerts.lines().filter_map(|line| line.trim().strip_prefix("expr:"));
-    let mut seen = 0;
-    for name in expressions.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')) {
-        let Some(name) = name.strip_prefix("lethe_") else { continue };
-        let written = name.strip_suffix("_timestamp_seconds").map_or_else(
-            || source.contains(&format!("gauge(\"{name}\"")) || source.contains(&format!("\"{name}\",")),
-            |name| source.contains(&format!("time(\"{name}\"")) || source.contains(&format!("\"{name}\",")),
-        );
-        assert!(written, "lethe_{name}");
-        seen += 1;
+    let expressions: Vec<&str> =
+        alerts.lines().filter_map(|line| line.trim().strip_prefix("expr:")).collect();
+    let names: Vec<&str> = expressions.iter().flat_map(|line| names(line)).collect();
+    assert!(names.len() > 12, "{names:?}");
+    for name in names {
+        assert!(is_written(name), "lethe_{name}");
     }
-    assert!(seen > 12, "{seen}");
+    assert!(!is_written("snapshot") && !is_written("nothing_timestamp_seconds"));
+}
+
+/// The dashboard is JSON as Grafana takes it, shows numbers that are written, and no panel lies on another.
+#[test]
+fn every_panel_shows_a_number_that_is_written() {
+    let dashboard: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../deploy/grafana/lethe.json")).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let mut taken = std::collections::BTreeSet::new();
+    for panel in panels {
+        let title = panel["title"].as_str().expect("a title");
+        assert!(panel["description"].as_str().is_some_and(|text| !text.is_empty()), "{title}");
+        let targets = panel["targets"].as_array().expect("targets");
+        let shown: Vec<&str> =
+            targets.iter().flat_map(|one| names(one["expr"].as_str().expect("an expression"))).collect();
+        assert!(!shown.is_empty(), "{title}");
+        for name in shown {
+            assert!(is_written(name), "{title}: lethe_{name}");
+        }
+        let side = |name: &str| panel["gridPos"][name].as_u64().expect("a number");
+        assert!(side("x") + side("w") <= 24, "{title}");
+        for (x, y) in (side("x")..side("x") + side("w"))
+            .flat_map(|x| (side("y")..side("y") + side("h")).map(move |y| (x, y)))
+        {
+            assert!(taken.insert((x, y)), "{title} lies on another");
+        }
+    }
+    assert!(panels.len() >= 10);
 }
