@@ -181,6 +181,37 @@ async fn a_ledger_that_was_taken_back_is_given_away_by_its_copy() {
     assert_eq!(report.rows.dropped.to_string(), theirs);
 }
 
+/// Between reading the first place and the second, entries come to both: nobody has done anything wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_beside_a_writer_sees_no_contradiction() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let second = directory(folder.path());
+    let first = DirectoryStore::open(folder.path().join("first")).expect("a store");
+    let repository = World::repository(Arc::new(first)).await;
+    let repository = repository.with_copy_in(Stores { data: second.clone(), ledger: second });
+    copy(&repository, Which::Missing).await.expect("copy");
+    let seen = |host: &str| LastSeen::new(&folder.path().join(host), repository.id());
+    let writer = async {
+        for _ in 0..60 {
+            let entry = NewEntry::of(Kind::Heartbeat);
+            ledger::append(&repository, &seen("writer"), entry, None, Timestamp::now())
+                .await
+                .expect("append");
+        }
+    };
+    let reader = async {
+        let mut heads = std::collections::BTreeSet::new();
+        while heads.last().is_none_or(|last| *last < 55) {
+            let read = ledger::read_trusted(&repository, &seen("reader")).await.expect("read");
+            copy(&repository, Which::Missing).await.expect("copy");
+            heads.insert(read.head().seq);
+        }
+        heads.len()
+    };
+    let ((), heads) = tokio::join!(writer, reader);
+    assert!(heads > 5, "they were at it at once: {heads}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_ledgers_that_were_both_written_to_are_joined_by_nobody() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -20,7 +20,7 @@ use crate::{Error, Repository, objects};
 /// is whole by itself.
 ///
 /// # Errors
-/// [`Error::Ledger`] if the second place has entries that this one lacks.
+/// [`Error::Contradiction`] if the second place has entries that this one lacks.
 pub(super) async fn compare(repository: &Repository, ledger: &VerifiedLedger) -> Result<(), Error> {
     let Some(copy) = repository.copy() else { return Ok(()) };
     let chain = match chain_of(&copy).await {
@@ -40,7 +40,8 @@ pub(super) async fn compare(repository: &Repository, ledger: &VerifiedLedger) ->
         return Ok(());
     };
     let (here, there) = (ledger.head(), chain.head());
-    if !ledger.contains(&there) {
+    // Entries may have come to both since the first one was read.
+    if !ledger.contains(&there) && !chain_of(repository).await?.is_some_and(|now| now.contains(&there)) {
         return Err(contradiction(&here, &there, &copy));
     }
     if there.seq < here.seq {
@@ -53,10 +54,11 @@ pub(super) async fn compare(repository: &Repository, ledger: &VerifiedLedger) ->
 /// was appended: a crash in between leaves a body that the next run writes again, or finds.
 ///
 /// # Errors
-/// [`Error::Ledger`] if `to` has entries that `from` lacks: nothing is written then.
+/// [`Error::Contradiction`] if `to` has entries that `from` lacks: nothing is written then.
 pub(crate) async fn bring(from: &Repository, to: &Repository) -> Result<u64, Error> {
-    let (chain, listing) = listed_chain(from.ledger_store().as_ref(), Some(from.id())).await?;
+    // In this order: what is appended meanwhile reaches `from` before `to`.
     let there = chain_of(to).await?;
+    let (chain, listing) = listed_chain(from.ledger_store().as_ref(), Some(from.id())).await?;
     if let Some(there) = &there
         && !chain.contains(&there.head())
     {
