@@ -21,6 +21,8 @@ pub struct InterceptedStore {
     inner: Arc<dyn ObjectStore>,
     /// What is to happen, and the writes that come before it.
     before: Arc<Mutex<Option<(usize, Before)>>>,
+    /// What is to happen before it is next asked for an object without reading it.
+    before_head: Arc<Mutex<Option<Before>>>,
 }
 
 impl std::fmt::Debug for InterceptedStore {
@@ -32,7 +34,7 @@ impl std::fmt::Debug for InterceptedStore {
 impl InterceptedStore {
     #[must_use]
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, before: Arc::default() }
+        Self { inner, before: Arc::default(), before_head: Arc::default() }
     }
 
     /// Lets this happen before the next put-if-absent, once.
@@ -43,6 +45,11 @@ impl InterceptedStore {
     /// Lets this happen after `writes` more of them, once.
     pub fn before_nth(&self, writes: usize, before: Before) {
         *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some((writes, before));
+    }
+
+    /// Lets this happen before the next look for an object, once.
+    pub fn before_next_head(&self, before: Before) {
+        *self.before_head.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
     }
 
     /// True while what was given is still to happen.
@@ -106,6 +113,10 @@ impl ObjectStore for InterceptedStore {
     }
 
     async fn head(&self, name: &ObjectName) -> Result<Option<ObjectInfo>, Error> {
+        let before = self.before_head.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(before) = before {
+            before().await;
+        }
         self.inner.head(name).await
     }
 
