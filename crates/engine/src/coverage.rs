@@ -62,6 +62,16 @@ pub async fn of_source(
     Ok(Found { catalog, columns, not_looked_at })
 }
 
+/// By names and types alone, as a snapshot and a restore judge.
+pub(crate) fn by_names(
+    catalog: &Catalog,
+    references: &[Reference],
+    classification: &Classification,
+) -> Vec<CoveredColumn> {
+    let columns = coverage(catalog, references, classification, &Evidence::new());
+    columns.into_iter().filter(|column| !is_own_table(&column.table)).collect()
+}
+
 fn is_looked_at(table: &Table) -> bool {
     table.partition_of.is_none() && table.kind != TableKind::Foreign
 }

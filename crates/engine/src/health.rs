@@ -5,7 +5,7 @@ use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use lethe_format::layout::{self, LedgerObject};
 use lethe_format::ledger::{Header, Seq};
-use lethe_format::report::ReportKind;
+use lethe_format::report::{Report, ReportKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -77,17 +77,17 @@ const DRILLS: usize = 50;
 /// The first store's, and without the naming key, since reports that nobody has vouched for say nothing.
 pub async fn look(repository: &Repository, now: Timestamp) -> Result<Health, Error> {
     let drills = drills(repository).await?;
-    let prune = newest::<Receipt>(repository, ReportKind::Prune, 1).await?.pop();
+    let prune = vouched::<Receipt>(repository, ReportKind::Prune, 1).await?.pop();
     Ok(Health {
         at: now,
         snapshots: snapshots(repository).await?,
         ledger: ledger(repository).await?,
         good_drill: drills.iter().find(|drill| drill.passed).cloned(),
         drill: drills.into_iter().next(),
-        prune: prune.map(|(at, receipt)| Prune {
+        prune: prune.map(|Report { at, content, .. }| Prune {
             at,
-            oldest_object: receipt.oldest_object,
-            remains: receipt.remains.len() as u64,
+            oldest_object: content.oldest_object,
+            remains: content.remains.len() as u64,
         }),
         holds: in_use(repository, now).await?.held.len() as u64,
         second: second(repository).await,
@@ -126,33 +126,28 @@ async fn ledger(repository: &Repository) -> Result<Ledger, Error> {
 
 /// The newest first.
 async fn drills(repository: &Repository) -> Result<Vec<Drill>, Error> {
-    let found = newest::<DrillEvidence>(repository, ReportKind::Drill, DRILLS).await?;
-    let drill = |(at, evidence): (Timestamp, DrillEvidence)| Drill {
+    let found = vouched::<DrillEvidence>(repository, ReportKind::Drill, DRILLS).await?;
+    let drill = |Report { at, content, .. }: Report<DrillEvidence>| Drill {
         at,
-        passed: evidence.verdict.passed,
-        ready_seconds: evidence.ready_seconds,
-        age_seconds: evidence.age_seconds,
+        passed: content.verdict.passed,
+        ready_seconds: content.ready_seconds,
+        age_seconds: content.age_seconds,
     };
     Ok(found.into_iter().map(drill).collect())
 }
 
-/// The newest reports of a kind that somebody has vouched for, the newest first.
-async fn newest<T: DeserializeOwned>(
+/// Those that somebody has vouched for; of the others there is a warning.
+async fn vouched<T: DeserializeOwned>(
     repository: &Repository,
     kind: ReportKind,
     most: usize,
-) -> Result<Vec<(Timestamp, T)>, Error> {
-    let mut found = Vec::new();
-    for id in reports::list(repository, kind).await?.iter().rev().take(most) {
-        match reports::read::<T>(repository, kind, id).await {
-            Ok(report) => found.push((report.at, report.content)),
-            Err(error @ (Error::Format { .. } | Error::Damaged { .. })) => {
-                tracing::warn!(%error, "it says nothing");
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(found)
+) -> Result<Vec<Report<T>>, Error> {
+    let newest = reports::newest::<T>(repository, kind, most).await?;
+    newest
+        .unreadable
+        .iter()
+        .for_each(|id| tracing::warn!(%kind, %id, "a report says nothing: nobody has vouched for it"));
+    Ok(newest.reports)
 }
 
 async fn second(repository: &Repository) -> Option<Second> {

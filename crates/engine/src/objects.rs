@@ -1,8 +1,10 @@
 //! Whole stored objects: fetched, checked against what is expected of them, opened.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use lethe_format::manifest::StoredObject;
 use lethe_store::{ObjectName, ObjectStore};
 
@@ -25,6 +27,12 @@ pub(crate) async fn get_if_there(
         Err(Error::Store(lethe_store::Error::NotFound { .. })) => Ok(None),
         Err(other) => Err(other),
     }
+}
+
+/// The names of all objects below a prefix.
+pub(crate) async fn names(store: &dyn ObjectStore, prefix: &str) -> Result<BTreeSet<String>, Error> {
+    let names = store.list(prefix).await?.map_ok(|info| info.name.to_string());
+    Ok(names.try_collect().await?)
 }
 
 /// Writes an object under a name that nobody has yet. `body` must be this writer's alone: whatever the store answered,

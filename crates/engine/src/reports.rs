@@ -63,3 +63,31 @@ pub async fn read<T: DeserializeOwned>(
     }
     Ok(report)
 }
+
+/// Reports of one kind, the newest first.
+#[derive(Debug)]
+pub struct Newest<T> {
+    pub reports: Vec<Report<T>>,
+    /// Those among them that nobody with the naming key wrote: they say nothing.
+    pub unreadable: Vec<EventId>,
+}
+
+/// Reads the newest reports of a kind.
+pub async fn newest<T: DeserializeOwned>(
+    repository: &Repository,
+    kind: ReportKind,
+    most: usize,
+) -> Result<Newest<T>, Error> {
+    let mut newest = Newest { reports: Vec::new(), unreadable: Vec::new() };
+    for id in list(repository, kind).await?.into_iter().rev().take(most) {
+        match read(repository, kind, &id).await {
+            Ok(report) => newest.reports.push(report),
+            Err(error @ (Error::Format { .. } | Error::Damaged { .. })) => {
+                tracing::debug!(%error, "it says nothing");
+                newest.unreadable.push(id);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(newest)
+}

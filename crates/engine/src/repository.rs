@@ -83,9 +83,14 @@ impl Repository {
         let document = Document { version: VERSION, id: id.clone(), created_at: now };
         let body = Bytes::from(document.to_json().map_err(Error::format(layout::REPOSITORY))?);
         objects::create(store.as_ref(), layout::REPOSITORY, body).await?;
+        Self::of(Stores { data: store, ledger: ledger_store }, id, ring, Some(naming_key.clone()))
+    }
+
+    /// In one place, with no identity at hand.
+    fn of(stores: Stores, id: String, ring: KeyRing, naming_key: Option<NamingKey>) -> Result<Self, Error> {
         Ok(Self {
-            store,
-            ledger_store,
+            store: stores.data,
+            ledger_store: stores.ledger,
             other: None,
             is_copy: false,
             id,
@@ -93,7 +98,7 @@ impl Repository {
             ring,
             identities: None,
             own: Vec::new(),
-            naming_key: Some(naming_key.clone()),
+            naming_key,
         })
     }
 
@@ -137,19 +142,8 @@ impl Repository {
         let identities = keys.identities.as_ref().map(|own| key_ring::unseal(&ring, own)).transpose()?;
         let own = keys.identities.iter().flat_map(Identities::recipients);
         let own = own.map(|recipient| recipient.to_string()).collect();
-        let recipients = vec![key_ring::current(&ring)?];
-        Ok(Self {
-            store,
-            ledger_store,
-            other: None,
-            is_copy: false,
-            id,
-            ring,
-            recipients,
-            identities,
-            own,
-            naming_key,
-        })
+        let stores = Stores { data: store, ledger: ledger_store };
+        Ok(Self { identities, own, ..Self::of(stores, id, ring, naming_key)? })
     }
 
     /// The same, with a second place that holds a copy of everything, or is going to.

@@ -46,29 +46,22 @@ pub(crate) async fn run(settings: &Settings, args: Prune, output: &Output) -> Re
 
 /// Each store keeps the promise for itself: what goes wrong in one does not keep the other from being pruned.
 fn conclude(outcomes: Vec<Result<Value, Failure>>, output: &Output) -> Result<(), Failure> {
-    let (mut done, mut failed) = (Vec::new(), None);
+    let (mut done, mut failures) = (Vec::new(), Vec::new());
     for outcome in outcomes {
-        match (outcome, failed.take()) {
-            (Ok(summary), before) => {
-                done.push(summary);
-                failed = before;
-            }
-            (Err(failure), None) => failed = Some(failure),
-            (Err(failure), Some(before)) => failed = Some(Failure::joined(before, failure)),
+        match outcome {
+            Ok(summary) => done.push(summary),
+            Err(failure) => failures.push(failure),
         }
+    }
+    if let Some(failure) = failures.into_iter().reduce(Failure::joined) {
+        return Err(failure);
     }
     let mut done = done.into_iter();
-    match (failed, done.next(), done.next()) {
-        (Some(failure), ..) => Err(failure),
-        (None, Some(first), Some(second)) => {
-            output.summary("prune", &Both { first, second });
-            Ok(())
-        }
-        (None, first, _) => {
-            output.summary("prune", &first.unwrap_or_default());
-            Ok(())
-        }
+    match (done.next(), done.next()) {
+        (Some(first), Some(second)) => output.summary("prune", &Both { first, second }),
+        (first, _) => output.summary("prune", &first.unwrap_or_default()),
     }
+    Ok(())
 }
 
 #[derive(Debug, Serialize)]

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use lethe_engine::Repository;
 use lethe_engine::drill::DrillEvidence;
 use lethe_engine::holds;
 use lethe_engine::prune::{self, PruneOptions, Receipt};
+use lethe_engine::reports::{self, Newest};
 use lethe_engine::restore::RestoreEvidence;
-use lethe_engine::{Error, Repository, reports};
 use lethe_format::ids::EventId;
 use lethe_format::report::ReportKind;
 use lethe_rules::residency::WayOut;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::doctor::{look, second_store};
@@ -120,7 +120,8 @@ async fn restore(repository: &Repository, id: Option<EventId>) -> Result<Facts, 
 async fn drill(repository: &Repository, id: Option<EventId>) -> Result<Facts, Failure> {
     let id = choose(repository, ReportKind::Drill, id).await?;
     let report = reports::read::<DrillEvidence>(repository, ReportKind::Drill, &id).await?;
-    let (past, unreadable) = last::<DrillEvidence>(repository, ReportKind::Drill).await?;
+    let Newest { reports: past, unreadable } =
+        reports::newest::<DrillEvidence>(repository, ReportKind::Drill, HISTORY).await?;
     let history = past.into_iter().rev().map(|past| PastDrill::new(past.id, &past.content)).collect();
     Ok(Facts::Drill(Box::new(Drilled { id, evidence: report.content, history, unreadable })))
 }
@@ -128,7 +129,8 @@ async fn drill(repository: &Repository, id: Option<EventId>) -> Result<Facts, Fa
 async fn retention(settings: &Settings, repository: &Repository, now: Timestamp) -> Result<Facts, Failure> {
     let options = PruneOptions { retention: settings.retention()?, ..PruneOptions::default() };
     let plan = prune::plan(repository, &options, now).await?;
-    let (past, unreadable) = last::<Receipt>(repository, ReportKind::Prune).await?;
+    let Newest { reports: past, unreadable } =
+        reports::newest::<Receipt>(repository, ReportKind::Prune, HISTORY).await?;
     let prunes = past
         .into_iter()
         .map(|past| PastPrune { report: past.id, at: past.at, receipt: past.content })
@@ -145,24 +147,6 @@ async fn retention(settings: &Settings, repository: &Repository, now: Timestamp)
         prunes,
         unreadable,
     }))
-}
-
-type Reports<T> = Vec<lethe_format::report::Report<T>>;
-
-/// The last reports of a kind, newest first, and the ids of those among them that nobody vouches for.
-async fn last<T: DeserializeOwned>(
-    repository: &Repository,
-    kind: ReportKind,
-) -> Result<(Reports<T>, Vec<EventId>), Error> {
-    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
-    for id in reports::list(repository, kind).await?.into_iter().rev().take(HISTORY) {
-        match reports::read(repository, kind, &id).await {
-            Ok(report) => found.push(report),
-            Err(Error::Format { .. } | Error::Damaged { .. }) => unreadable.push(id),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok((found, unreadable))
 }
 
 /// The facts, and the store that they are about.

@@ -117,17 +117,11 @@ async fn copied(repository: &Repository) -> Option<BTreeSet<SnapshotId>> {
 /// The newest drill of each snapshot, among the newest ones.
 async fn drills(repository: &Repository) -> Result<BTreeMap<SnapshotId, Drill>, Error> {
     let mut found = BTreeMap::new();
-    for id in reports::list(repository, ReportKind::Drill).await?.into_iter().rev().take(DRILLS) {
-        let report = match reports::read::<Value>(repository, ReportKind::Drill, &id).await {
-            Ok(report) => report,
-            // One that nobody has vouched for has shown nothing.
-            Err(Error::Format { .. } | Error::Damaged { .. }) => continue,
-            Err(error) => return Err(error),
-        };
+    for report in reports::newest::<Value>(repository, ReportKind::Drill, DRILLS).await?.reports {
         let snapshot = report.content.get("snapshot").and_then(Value::as_str).and_then(|id| id.parse().ok());
         if let Some(snapshot) = snapshot {
             let passed = report.content.pointer("/verdict/passed").and_then(Value::as_bool);
-            found.entry(snapshot).or_insert(Drill { report: id, at: report.at, passed });
+            found.entry(snapshot).or_insert(Drill { report: report.id, at: report.at, passed });
         }
     }
     Ok(found)

@@ -226,9 +226,12 @@ impl Settings {
             keys.identities = self.unsealed(stores.data.as_ref()).await?;
         }
         let repository = Repository::open_with_ledger(stores.data, stores.ledger, &keys).await?;
+        if self.second {
+            return Ok(repository);
+        }
         Ok(match self.second_stores().await? {
-            Some(second) if !self.second => repository.with_copy_in(second),
-            _ => repository,
+            Some(second) => repository.with_copy_in(second),
+            None => repository,
         })
     }
 

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::TryStreamExt as _;
 use lethe_format::layout::{self, LedgerObject};
 use lethe_store::ObjectStore;
 use serde::Serialize;
 
-use crate::{Error, Stores};
+use crate::{Error, Stores, objects};
 
 /// What the first store has, and what of it the second lacks. That the same names are the same things is found by whoever reads
 /// the ledger, and by `lethe verify`.
@@ -43,7 +42,7 @@ async fn names(
     prefix: &str,
     counts: impl Fn(&str) -> bool,
 ) -> Result<BTreeSet<String>, Error> {
-    let names: BTreeSet<String> =
-        store.list(prefix).await?.map_ok(|info| info.name.to_string()).try_collect().await?;
-    Ok(names.into_iter().filter(|name| counts(name)).collect())
+    let mut names = objects::names(store, prefix).await?;
+    names.retain(|name| counts(name));
+    Ok(names)
 }

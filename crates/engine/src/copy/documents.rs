@@ -1,10 +1,6 @@
 //! What is neither a snapshot nor the ledger.
 
-use std::collections::BTreeSet;
-
-use futures_util::TryStreamExt as _;
 use lethe_format::layout;
-use lethe_store::{ObjectName, ObjectStore};
 
 use crate::{Error, Repository, key_ring, objects};
 
@@ -12,23 +8,19 @@ use crate::{Error, Repository, key_ring, objects};
 pub(super) async fn key_rings(repository: &Repository, copy: &Repository) -> Result<(), Error> {
     let store = copy.ledger_store().as_ref();
     let newest = repository.key_ring().generation;
-    let there = key_ring::generations(store).await?;
     let name = layout::key_ring(newest);
-    if !there.contains(&newest) {
+    if !key_ring::generations(store).await?.contains(&newest) {
         let bytes = objects::get(repository.ledger_store().as_ref(), &name, objects::DOCUMENT_LIMIT).await?;
         objects::create(store, &name, bytes).await?;
     }
-    for older in there.into_iter().filter(|older| *older < newest) {
-        objects::delete_for_good(store, &ObjectName::new(layout::key_ring(older))?).await?;
-    }
-    Ok(())
+    key_ring::remove_older(store, newest).await
 }
 
 /// Holds keep a snapshot in both stores, and evidence is kept in both. A hold that was ended is ended in both by `lethe hold remove`.
 pub(super) async fn holds_and_reports(repository: &Repository, copy: &Repository) -> Result<(), Error> {
     for prefix in [layout::HOLDS, layout::REPORTS] {
-        let there = names(copy.store().as_ref(), prefix).await?;
-        for name in names(repository.store().as_ref(), prefix).await?.difference(&there) {
+        let there = objects::names(copy.store().as_ref(), prefix).await?;
+        for name in objects::names(repository.store().as_ref(), prefix).await?.difference(&there) {
             let is_ours = layout::hold_of_name(name).is_some() || layout::report_of_name(name).is_some();
             if !is_ours {
                 continue;
@@ -41,9 +33,4 @@ pub(super) async fn holds_and_reports(repository: &Repository, copy: &Repository
         }
     }
     Ok(())
-}
-
-async fn names(store: &dyn ObjectStore, prefix: &str) -> Result<BTreeSet<String>, Error> {
-    let names = store.list(prefix).await?.map_ok(|info| info.name.to_string());
-    Ok(names.try_collect().await?)
 }

@@ -10,7 +10,7 @@ use lethe_format::manifest::ChunkIndex;
 use lethe_store::ObjectName;
 use serde::Serialize;
 
-use super::{generations, new_data_key, seal};
+use super::{generations, new_data_key, remove_older, seal};
 use crate::restore::snapshot_ids;
 use crate::{Error, Identities, Repository, objects};
 
@@ -114,9 +114,7 @@ impl PlannedChange {
             },
             other => other,
         })?;
-        for older in generations(store).await?.into_iter().filter(|older| *older < self.generation) {
-            objects::delete_for_good(store, &ObjectName::new(layout::key_ring(older))?).await?;
-        }
+        remove_older(store, self.generation).await?;
         // A delete marker hides a generation from the listing, and not from whoever may read versions.
         objects::delete_older_versions(store, layout::KEYS, &ObjectName::new(name)?).await
     }

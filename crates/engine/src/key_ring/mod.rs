@@ -12,7 +12,7 @@ use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use lethe_format::keys::{DataKey, KeyRing, Unchecked, VERSION};
 use lethe_format::layout;
-use lethe_store::ObjectStore;
+use lethe_store::{ObjectName, ObjectStore};
 use zeroize::Zeroizing;
 
 pub use change::{Change, KeysReport, Listed, PlannedChange, plan_change, report};
@@ -30,6 +30,14 @@ pub(crate) async fn generations(store: &dyn ObjectStore) -> Result<Vec<u64>, Err
         infos.iter().filter_map(|info| layout::generation_of_key_ring(info.name.as_str())).collect();
     found.sort_unstable();
     Ok(found)
+}
+
+/// Removes the rings before one, which a removed recipient could open.
+pub(crate) async fn remove_older(store: &dyn ObjectStore, newest: u64) -> Result<(), Error> {
+    for older in generations(store).await?.into_iter().filter(|older| *older < newest) {
+        objects::delete_for_good(store, &ObjectName::new(layout::key_ring(older))?).await?;
+    }
+    Ok(())
 }
 
 /// The newest ring; nobody has vouched for it yet.

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
 use lethe_format::ids::Digest;
 use lethe_format::layout::{self, LedgerObject};
 use lethe_format::ledger::{BodyRef, Head, Header, Seq};
@@ -141,12 +140,12 @@ pub(crate) async fn left_bodies(copy: &Repository, headers: &[Header]) -> Result
 /// The names of all bodies of which any version is left.
 pub(crate) async fn bodies(repository: &Repository) -> Result<BTreeSet<String>, Error> {
     let store = repository.ledger_store();
-    let names: Vec<String> = match store.versions(layout::LEDGER).await? {
+    let mut names: BTreeSet<String> = match store.versions(layout::LEDGER).await? {
         Some(versions) => versions.into_iter().map(|version| version.name.to_string()).collect(),
-        None => store.list(layout::LEDGER).await?.map_ok(|info| info.name.to_string()).try_collect().await?,
+        None => objects::names(store.as_ref(), layout::LEDGER).await?,
     };
-    let is_body = |name: &String| matches!(layout::ledger_object(name), LedgerObject::Body(_));
-    Ok(names.into_iter().filter(is_body).collect())
+    names.retain(|name| matches!(layout::ledger_object(name), LedgerObject::Body(_)));
+    Ok(names)
 }
 
 /// None if nothing was copied yet.

@@ -2,11 +2,11 @@
 
 use lethe_format::classification::Classification;
 use lethe_format::manifest::Manifest;
-use lethe_postgres::capture::is_own_table;
-use lethe_rules::coverage::{Evidence, coverage, objections as of_columns};
+use lethe_rules::coverage::objections as of_columns;
 use lethe_rules::objection::Objection;
 
 use super::RestoreOptions;
+use crate::coverage::by_names;
 use crate::ledger::VerifiedLedger;
 
 /// By what the settings say and what was stored with the snapshot, together: a line that was lost does not open a column again. Nothing,
@@ -23,7 +23,5 @@ pub(super) fn objections(
     };
     let subjects = ledger.erased().into_iter().map(|tombstones| tombstones.subject).collect();
     classification = classification.with(&Classification { subjects, not_personal: Vec::new() });
-    let columns = coverage(&manifest.catalog, &options.references, &classification, &Evidence::new());
-    let columns: Vec<_> = columns.into_iter().filter(|column| !is_own_table(&column.table)).collect();
-    of_columns(&columns)
+    of_columns(&by_names(&manifest.catalog, &options.references, &classification))
 }

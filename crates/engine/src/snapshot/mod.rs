@@ -23,15 +23,15 @@ use lethe_format::classification::Classification;
 use lethe_format::ids::SnapshotId;
 use lethe_format::manifest::{CaptureState, Manifest, Source, TableData, VERSION};
 use lethe_format::reference::Reference;
-use lethe_postgres::capture::{is_own_table, outbox, outbox_table};
+use lethe_postgres::capture::{outbox, outbox_table};
 use lethe_postgres::pg_dump::PgDump;
 use lethe_postgres::{ConnectionSettings, ExportedSnapshot, Server, ServerInfo, catalog, facts};
 use lethe_rules::closure::known_references;
-use lethe_rules::coverage::{Evidence, coverage};
 use serde::Serialize;
 
 pub use upload::Uploads;
 
+use crate::coverage::by_names;
 use crate::progress::Progress;
 use crate::restore::begun;
 use crate::{Error, Repository, ledger};
@@ -181,8 +181,8 @@ pub async fn take_at(
 
 /// A table or a column that came since the settings were written is found here.
 fn open_columns(catalog: &Catalog, references: &[Reference], classification: &Classification) -> Vec<String> {
-    let columns = coverage(catalog, references, classification, &Evidence::new());
-    let open = columns.iter().filter(|column| column.is_open() && !is_own_table(&column.table));
+    let columns = by_names(catalog, references, classification);
+    let open = columns.iter().filter(|column| column.is_open());
     open.map(|column| format!("{}.{}", column.table, display_ident(&column.column))).collect()
 }
 
