@@ -14,6 +14,7 @@ pub mod intercepted_store;
 pub mod memory_store;
 pub mod oracle;
 pub mod retention;
+pub mod s3_settings;
 pub mod search;
 pub mod simulation;
 pub mod world;

@@ -11,11 +11,12 @@ use lethe_engine::{Error, ExitCode, Identities, Keys, NamingKey, Repository};
 use lethe_format::catalog::QualifiedName;
 use lethe_format::layout;
 use lethe_format::ledger::{Keys as TombstoneKeys, Kind, SubjectRef};
-use lethe_store::{ObjectName, ObjectStore, S3Settings, S3Store};
-use lethe_testkit::s3::{ACCESS_KEY, REGION, S3Server, SECRET_KEY};
+use lethe_store::{ObjectName, ObjectStore, S3Store};
+use lethe_testkit::s3::S3Server;
 use lethe_tests::compare::assert_same_rows;
 use lethe_tests::memory_store::{Fault, MemoryStore};
 use lethe_tests::oracle;
+use lethe_tests::s3_settings::s3_settings;
 use lethe_tests::world::World;
 
 struct People {
@@ -178,13 +179,7 @@ async fn a_crash_at_any_operation_leaves_a_repository_that_opens() {
 async fn no_version_of_an_older_ring_is_left() {
     let s3 = S3Server::start().await;
     s3.create_versioned_bucket("backups");
-    let settings = S3Settings {
-        region: Some(REGION.to_owned()),
-        endpoint: Some(s3.endpoint()),
-        path_style: true,
-        credentials: Some((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())),
-        ..S3Settings::default()
-    };
+    let settings = s3_settings(&s3);
     let store: Arc<dyn ObjectStore> =
         Arc::new(S3Store::connect("backups", "", &settings).await.expect("connect"));
     let people = People::new();

@@ -14,10 +14,11 @@ use lethe_engine::prune::{self, PruneOptions};
 use lethe_engine::{Error, Repository, holds, leases, reports};
 use lethe_format::layout;
 use lethe_format::report::ReportKind;
-use lethe_store::{ObjectName, ObjectStore as _, S3Settings, S3Store};
-use lethe_testkit::s3::{ACCESS_KEY, Misbehaviour, REGION, S3Server, SECRET_KEY};
+use lethe_store::{ObjectName, ObjectStore as _, S3Store};
+use lethe_testkit::s3::{Misbehaviour, S3Server};
 use lethe_tests::memory_store::MemoryStore;
 use lethe_tests::retention::{RetentionWorld, SeenInYear, store_snapshot, try_store_manifest};
+use lethe_tests::s3_settings::s3_settings;
 use lethe_tests::world::World;
 
 /// Of one world in a normal run; the first lives for a year.
@@ -99,13 +100,7 @@ async fn nothing_older_than_35_days_is_left_in_any_version() {
         if refuses_batches {
             s3.misbehave(Misbehaviour::RefusesDeleteObjects);
         }
-        let settings = S3Settings {
-            region: Some(REGION.to_owned()),
-            endpoint: Some(s3.endpoint()),
-            path_style: true,
-            credentials: Some((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())),
-            ..S3Settings::default()
-        };
+        let settings = s3_settings(&s3);
         let store = Arc::new(S3Store::connect("backups", "main", &settings).await.expect("connect"));
         let mut world = World::new().await;
         world.repository = World::repository(store.clone()).await;

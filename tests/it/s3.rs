@@ -7,9 +7,10 @@ use lethe_format::catalog::QualifiedName;
 use lethe_format::layout;
 use lethe_format::ledger::{Keys, Kind, SubjectRef};
 use lethe_store::{Checksums, ObjectName, ObjectStore as _, S3Settings, S3Store};
-use lethe_testkit::s3::{ACCESS_KEY, REGION, S3Server, SECRET_KEY};
+use lethe_testkit::s3::S3Server;
 use lethe_tests::compare::assert_same_rows;
 use lethe_tests::oracle;
+use lethe_tests::s3_settings::s3_settings;
 use lethe_tests::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,14 +18,7 @@ async fn a_repository_in_s3_keeps_people_erased() {
     for checksums in [Checksums::WhenSupported, Checksums::WhenRequired] {
         let s3 = S3Server::start().await;
         s3.create_bucket("backups");
-        let settings = S3Settings {
-            region: Some(REGION.to_owned()),
-            endpoint: Some(s3.endpoint()),
-            path_style: true,
-            checksums,
-            credentials: Some((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())),
-            ..S3Settings::default()
-        };
+        let settings = S3Settings { checksums, ..s3_settings(&s3) };
         let store = S3Store::connect("backups", "production/main", &settings).await.expect("connect");
         let mut world = World::new().await;
         world.repository = World::repository(Arc::new(store)).await;
@@ -45,13 +39,7 @@ async fn a_repository_in_s3_keeps_people_erased() {
 async fn ledger_entries_that_somebody_deleted_or_replaced_still_count() {
     let s3 = S3Server::start().await;
     s3.create_versioned_bucket("backups");
-    let settings = S3Settings {
-        region: Some(REGION.to_owned()),
-        endpoint: Some(s3.endpoint()),
-        path_style: true,
-        credentials: Some((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())),
-        ..S3Settings::default()
-    };
+    let settings = s3_settings(&s3);
     let store = Arc::new(S3Store::connect("backups", "", &settings).await.expect("connect"));
     let mut world = World::new().await;
     world.repository = World::repository(store.clone()).await;

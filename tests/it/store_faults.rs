@@ -7,11 +7,12 @@ use lethe_engine::progress::Progress;
 use lethe_engine::restore::{RestoreOptions, prepare};
 use lethe_engine::{Error, ExitCode};
 use lethe_postgres::ConnectionSettings;
-use lethe_store::{ObjectStore, RetryPolicy, S3Settings, open_with};
+use lethe_store::{ObjectStore, RetryPolicy, open_with};
 use lethe_testkit::pg::{Act, At, PgProxy};
-use lethe_testkit::s3::{ACCESS_KEY, Fault, REGION, Requests, S3Server, SECRET_KEY};
+use lethe_testkit::s3::{Fault, Requests, S3Server};
 use lethe_tests::compare::assert_same_rows;
 use lethe_tests::oracle;
+use lethe_tests::s3_settings::s3_settings;
 use lethe_tests::world::World;
 
 /// Waits of a few milliseconds at most.
@@ -24,13 +25,7 @@ fn policy() -> RetryPolicy {
 }
 
 async fn store(s3: &S3Server, policy: RetryPolicy) -> Arc<dyn ObjectStore> {
-    let settings = S3Settings {
-        region: Some(REGION.to_owned()),
-        endpoint: Some(s3.endpoint()),
-        path_style: true,
-        credentials: Some((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())),
-        ..S3Settings::default()
-    };
+    let settings = s3_settings(s3);
     open_with("s3://backups/production", &settings, policy).await.expect("open")
 }
 

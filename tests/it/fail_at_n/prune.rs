@@ -7,11 +7,12 @@ use lethe_engine::prune::{self, PruneOptions, Receipt};
 use lethe_engine::{Error, holds};
 use lethe_format::ids::SnapshotId;
 use lethe_format::layout;
-use lethe_store::{ObjectName, ObjectStore as _, S3Settings, S3Store};
-use lethe_testkit::s3::{ACCESS_KEY, REGION, S3Server, SECRET_KEY};
+use lethe_store::{ObjectName, ObjectStore as _, S3Store};
+use lethe_testkit::s3::S3Server;
 use lethe_tests::compare::contents;
 use lethe_tests::failing_store::{FailingStore, Trouble};
 use lethe_tests::oracle;
+use lethe_tests::s3_settings::s3_settings;
 use lethe_tests::world::World;
 
 use super::{SHOP, Sweep, assert_whole};
@@ -44,13 +45,7 @@ impl Month {
     async fn new() -> Self {
         let s3 = S3Server::start().await;
         s3.create_versioned_bucket("backups");
-        let settings = S3Settings {
-            region: Some(REGION.to_owned()),
-            endpoint: Some(s3.endpoint()),
-            path_style: true,
-            credentials: Some((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())),
-            ..S3Settings::default()
-        };
+        let settings = s3_settings(&s3);
         let bucket = Arc::new(S3Store::connect("backups", "main", &settings).await.expect("connect"));
         let store = FailingStore::new(bucket.clone());
         let now = Timestamp::now();

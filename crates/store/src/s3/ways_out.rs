@@ -2,10 +2,10 @@
 //! ListBucketInventoryConfigurations, ListBucketAnalyticsConfigurations and GetBucketNotificationConfiguration of the Amazon
 //! S3 API Reference; `RGWHandler_REST_Bucket_S3::op_get` of Ceph, which answers what it does not know with a listing.
 
-use std::ops::ControlFlow;
-
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{AnalyticsConfiguration, InventoryConfiguration};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 
 use super::S3Store;
 use super::failure::status;
@@ -37,39 +37,35 @@ impl S3Store {
     }
 
     async fn inventories(&self) -> Result<Told<Vec<Destination>>, Error> {
-        let mut named = Vec::new();
-        let mut from = None;
-        loop {
-            let request = self.client.get().list_bucket_inventory_configurations().bucket(&self.bucket);
-            let answer = request.set_continuation_token(from.clone()).send().await;
-            let page = self.answered(answer, |output| Page {
-                named: output.inventory_configuration_list().iter().filter_map(inventory).collect(),
-                is_last: output.is_truncated() != Some(true),
-                next: output.next_continuation_token().map(str::to_owned),
-            })?;
-            match self.add(&mut named, page, from)? {
-                ControlFlow::Continue(next) => from = Some(next),
-                ControlFlow::Break(told) => return self.looked_up(told).await,
+        let ask = move |from| {
+            async move {
+                let request = self.client.get().list_bucket_inventory_configurations().bucket(&self.bucket);
+                let answer = request.set_continuation_token(from).send().await;
+                self.answered(answer, |output| Page {
+                    named: output.inventory_configuration_list().iter().filter_map(inventory).collect(),
+                    is_last: output.is_truncated() != Some(true),
+                    next: output.next_continuation_token().map(str::to_owned),
+                })
             }
-        }
+            .boxed()
+        };
+        self.looked_up(self.all_pages(ask).await?).await
     }
 
     async fn analytics(&self) -> Result<Told<Vec<Destination>>, Error> {
-        let mut named = Vec::new();
-        let mut from = None;
-        loop {
-            let request = self.client.get().list_bucket_analytics_configurations().bucket(&self.bucket);
-            let answer = request.set_continuation_token(from.clone()).send().await;
-            let page = self.answered(answer, |output| Page {
-                named: output.analytics_configuration_list().iter().filter_map(analysis).collect(),
-                is_last: output.is_truncated() != Some(true),
-                next: output.next_continuation_token().map(str::to_owned),
-            })?;
-            match self.add(&mut named, page, from)? {
-                ControlFlow::Continue(next) => from = Some(next),
-                ControlFlow::Break(told) => return self.looked_up(told).await,
+        let ask = move |from| {
+            async move {
+                let request = self.client.get().list_bucket_analytics_configurations().bucket(&self.bucket);
+                let answer = request.set_continuation_token(from).send().await;
+                self.answered(answer, |output| Page {
+                    named: output.analytics_configuration_list().iter().filter_map(analysis).collect(),
+                    is_last: output.is_truncated() != Some(true),
+                    next: output.next_continuation_token().map(str::to_owned),
+                })
             }
-        }
+            .boxed()
+        };
+        self.looked_up(self.all_pages(ask).await?).await
     }
 
     async fn events(&self) -> Result<Told<EventTargets>, Error> {
@@ -87,28 +83,29 @@ impl S3Store {
         })
     }
 
-    /// Adds what a page names to what is named so far, each of them once. Goes on with the next page, or ends with all.
-    fn add(
-        &self,
-        named: &mut Vec<String>,
-        page: Told<Page>,
-        from: Option<String>,
-    ) -> Result<ControlFlow<Told<Vec<String>>, String>, Error> {
-        let page = match page {
-            Told::Yes(page) => page,
-            Told::No { status, code } => return Ok(ControlFlow::Break(Told::No { status, code })),
-        };
-        for name in page.named {
-            if !named.contains(&name) {
-                named.push(name);
+    /// What all pages name, each of them once.
+    async fn all_pages<'a>(
+        &'a self,
+        ask: impl Fn(Option<String>) -> BoxFuture<'a, Result<Told<Page>, Error>> + Send + Sync,
+    ) -> Result<Told<Vec<String>>, Error> {
+        let (mut named, mut from) = (Vec::new(), None);
+        loop {
+            let page = match ask(from.clone()).await? {
+                Told::Yes(page) => page,
+                Told::No { status, code } => return Ok(Told::No { status, code }),
+            };
+            for name in page.named {
+                if !named.contains(&name) {
+                    named.push(name);
+                }
             }
-        }
-        match page.next {
-            _ if page.is_last => Ok(ControlFlow::Break(Told::Yes(std::mem::take(named)))),
-            Some(next) if from.as_ref() != Some(&next) => Ok(ControlFlow::Continue(next)),
-            _ => {
-                let problem = "the store does not say where the next page begins";
-                Err(Error::failed(&self.url, Operation::Look, "the bucket", problem))
+            match page.next {
+                _ if page.is_last => return Ok(Told::Yes(named)),
+                Some(next) if from.as_ref() != Some(&next) => from = Some(next),
+                _ => {
+                    let problem = "the store does not say where the next page begins";
+                    return Err(Error::failed(&self.url, Operation::Look, "the bucket", problem));
+                }
             }
         }
     }
