@@ -41,6 +41,12 @@ pub(crate) struct Common {
     /// Use the second store of lethe.toml as the repository: for the day on which the first one is gone
     #[arg(long, global = true, conflicts_with = "store")]
     pub(crate) second: bool,
+    /// Who does this, for the audit log [default: the user on this machine]
+    #[arg(long, global = true, env = "LETHE_OPERATOR", value_name = "WHO")]
+    pub(crate) operator: Option<String>,
+    /// The reference of the instruction to do this, such as a ticket: encrypted in the audit log, and as a keyed hash in the ledger
+    #[arg(long, global = true, value_name = "REF")]
+    pub(crate) request: Option<String>,
     /// The settings file
     #[arg(long, global = true, env = "LETHE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -156,6 +162,12 @@ pub(crate) enum Command {
     /// The people who were erased since stay in it for as long; each step is reported (reports/hold).
     #[command(subcommand, after_help = EXIT_CODES)]
     Hold(Hold),
+    /// What was done to personal data, by whom and on whose instruction: list, verify, export, certificate, new-key
+    ///
+    /// Every snapshot, restore, drill, prune, erasure, hold and change of keys is written down before it begins and when it has ended.
+    /// Entries are chained; checkpoints over them are signed with the key that [audit] key_file of lethe.toml names.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Audit(Audit),
     /// A page to look at, to print and to hand to somebody: restore, drill, retention, residency
     ///
     /// One HTML file that needs no network, or the same facts as JSON. It goes to standard output, or to --out FILE.
@@ -466,6 +478,92 @@ pub(crate) enum Hold {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Show the actions, newest last: when, what, how it ended, who, on whose instruction
+    ///
+    /// Without an identity only what is not secret: when, what, and how it ended.
+    #[command(after_help = EXIT_CODES)]
+    List(AuditList),
+    /// Check that nothing was changed: the whole log, or one export by itself
+    ///
+    /// Ends with 7 if anything is missing, changed or not signed by the log's key. Whoever was given an export needs nothing but the file
+    /// and the public key.
+    ///
+    /// Examples:
+    ///   lethe audit verify
+    ///   lethe audit verify export.jsonl --public-key lethe.audit/5f0c…+1a2b3c4d+Ab…
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    Verify(AuditVerify),
+    /// Write a customer's part of the log, which proves by itself that it is part of the whole
+    ///
+    /// Holds what concerns that customer's data alone: no other customer, no employee, no id of a person. Needs an identity and the
+    /// signing key. Without --tenant, all that any customer may read.
+    #[command(after_help = EXIT_CODES)]
+    Export(AuditExport),
+    /// What can be certified to somebody who asked to be erased, by the reference of their request
+    ///
+    /// When they were erased, until when a backup may still hold them, and how often a backup was restored since.
+    #[command(after_help = EXIT_CODES)]
+    Certificate(AuditCertificate),
+    /// Make the key that signs the log, and print its public half
+    ///
+    /// lethe init makes one. The secret half is for the hosts that act (for an export at least), the public one for everybody who
+    /// verifies. Prints the public half of a key that is there already.
+    #[command(after_help = EXIT_CODES)]
+    NewKey(AuditNewKey),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuditList {
+    /// Only what began at this day or time, or later
+    #[arg(long, value_name = "DAY")]
+    pub(crate) since: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuditVerify {
+    /// An export; the whole log in the store if there is none
+    pub(crate) file: Option<PathBuf>,
+    /// The log's public key, known from elsewhere [default: that of lethe.toml]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) public_key: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuditExport {
+    /// The customer, as it was given with --tenant, or as the key of the subject that [audit] tenant names
+    #[arg(long, value_name = "K")]
+    pub(crate) tenant: Option<String>,
+    /// Lines of JSON that can be verified, or a page for people
+    #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
+    pub(crate) format: ExportFormat,
+    /// The page's language
+    #[arg(long, value_enum, default_value_t = ReportLanguage::En)]
+    pub(crate) lang: ReportLanguage,
+    /// Write it to this file, over what is there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ExportFormat {
+    Jsonl,
+    Html,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuditCertificate {
+    #[command(flatten)]
+    pub(crate) page: ReportPage,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuditNewKey {
+    /// Where to write it [default: [audit] key_file of lethe.toml]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Report {
     /// What a restore brought back, what it left out, and how long each stage took
     ///
@@ -538,7 +636,7 @@ pub(crate) struct HoldAdd {
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     /// Who answers for it
-    #[arg(long, value_name = "WHO", env = "LETHE_OPERATOR")]
+    #[arg(long, value_name = "WHO", env = "LETHE_APPROVED_BY")]
     pub(crate) approved_by: String,
 }
 
@@ -568,9 +666,9 @@ pub(crate) struct TombstoneKeys {
     /// What happened to them
     #[arg(long, value_enum, default_value_t = TombstoneKind::Erased)]
     pub(crate) kind: TombstoneKind,
-    /// The reference of the instruction; only its keyed hash is stored
-    #[arg(long, value_name = "REF")]
-    pub(crate) request: Option<String>,
+    /// Whose people they are, if customers are kept apart: as the customer is called in lethe audit export
+    #[arg(long, value_name = "K")]
+    pub(crate) tenant: Option<String>,
     /// They are gone from the database already: a snapshot that is taken from now on and still has such an id holds
     /// somebody else, and is refused instead of filtered
     #[arg(long)]
@@ -648,9 +746,6 @@ pub(crate) struct Restore {
     /// Act as this role, which then owns everything
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
-    /// The reference of the instruction to restore; only its keyed hash is stored, in the cut-over entry
-    #[arg(long, value_name = "REF")]
-    pub(crate) request: Option<String>,
     /// Answer for an objection that is a matter of judgement: capture_lag, unknown_reference or unclassified
     #[arg(long, value_name = "CODE")]
     pub(crate) acknowledge: Vec<Acknowledged>,

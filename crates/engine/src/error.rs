@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lethe_format::audit::Action;
 use lethe_format::ids::SnapshotId;
 use lethe_format::ledger::Seq;
 use lethe_rules::objection::Objection;
@@ -74,6 +75,20 @@ pub enum Error {
     LedgerUnreadable {
         #[source]
         cause: lethe_store::Error,
+    },
+    #[error("the audit log cannot be trusted: {problem}")]
+    AuditLog { problem: String },
+    #[error("{action} was not begun, since the audit log cannot say so")]
+    NotLogged {
+        action: Action,
+        #[source]
+        cause: Box<Error>,
+    },
+    #[error("{action} has ended, and the audit log does not say so")]
+    EndNotLogged {
+        action: Action,
+        #[source]
+        cause: Box<Error>,
     },
     #[error("the ledger is stale: its newest entry, {seq}, is {} old and at most {} is allowed", minutes(*.age), minutes(*.max_age))]
     StaleLedger { seq: Seq, age: Duration, max_age: Duration },
@@ -164,6 +179,10 @@ impl Error {
         Self::Ledger { seq: seq.into(), problem: problem.to_string() }
     }
 
+    pub(crate) fn audit(problem: impl ToString) -> Self {
+        Self::AuditLog { problem: problem.to_string() }
+    }
+
     pub(crate) fn damaged(object: impl ToString, problem: impl ToString) -> Self {
         Self::Damaged { object: object.to_string(), problem: problem.to_string() }
     }
@@ -195,9 +214,10 @@ impl Error {
                 code @ (ExitCode::Ledger | ExitCode::Residency) => code,
                 _ => ExitCode::Failed,
             },
+            Self::NotLogged { cause, .. } => cause.exit_code(),
             Self::Ceiling { .. } => ExitCode::Ceiling,
             Self::Clocks { .. } | Self::HistoryUntold { .. } => ExitCode::Refused,
-            Self::Verification { .. } | Self::Counts { .. } => ExitCode::Verification,
+            Self::Verification { .. } | Self::Counts { .. } | Self::AuditLog { .. } => ExitCode::Verification,
             Self::Store(lethe_store::Error::InvalidUrl { .. } | lethe_store::Error::NoCredentials { .. }) => {
                 ExitCode::Usage
             }
@@ -241,6 +261,17 @@ impl Error {
             Self::LedgerUnreadable { cause } => return cause.hint(),
             Self::StaleLedger { .. } => {
                 "is the store a stale copy, or does nobody write heartbeats? If their writer is down and you know the newest entry from elsewhere, state it: --known-head SEQ:HASH"
+            }
+            Self::AuditLog { .. } => {
+                "nothing was done. Find out who changed the store; lethe audit verify says what is left that was signed"
+            }
+            Self::NotLogged { cause, .. } => {
+                return Some(cause.hint().unwrap_or_else(|| {
+                    "nothing was done. Whoever does this needs the rights to read and write audit/* where the ledger is, and the naming key".to_owned()
+                }));
+            }
+            Self::EndNotLogged { .. } => {
+                "it was done as it was printed. The log shows it as one that began and was interrupted; keep this message with it"
             }
             Self::Leftovers { .. } => {
                 "the server has been asked to end them; pg_stat_activity (application_name = 'lethe restore') says what they wait for"

@@ -8,6 +8,7 @@
 //! drill:     drill/     place → restore → check → canaries → place (removed), and the evidence
 //! prune:     prune/     survey → manifests → documents → chunks → leftovers → ledger → proof
 //! copy:      copy/      place → ledger → documents → snapshots                   (into a second store)
+//! audit:     audit/     log (begin, end) → checkpoint; read → export
 //! verify:    verify/    ledger → documents → listing → data → affected
 //! ```
 //!
@@ -15,6 +16,7 @@
 //! store and a server, in an order that survives a crash at any point.
 
 mod age_file;
+pub mod audit;
 pub mod capture;
 mod clock;
 pub mod copy;
@@ -27,6 +29,7 @@ pub mod key_ring;
 mod keys;
 pub mod leases;
 pub mod ledger;
+mod local_file;
 mod objects;
 pub mod progress;
 pub mod prune;
@@ -41,4 +44,5 @@ pub mod verify;
 pub use age::x25519::Recipient;
 pub use error::{Error, ExitCode};
 pub use keys::{Identities, Keys, NamingKey, write_new, write_secret};
+pub use local_file::replace_file;
 pub use repository::{Repository, Stores};

@@ -15,6 +15,7 @@ pub const KEYS: &str = "keys/";
 pub const REPORTS: &str = "reports/";
 pub const LEASES: &str = "leases/";
 pub const HOLDS: &str = "holds/";
+pub const AUDIT: &str = "audit/";
 
 #[must_use]
 pub fn manifest(id: &SnapshotId) -> String {
@@ -142,6 +143,36 @@ pub fn snapshot_part(name: &str) -> Option<(SnapshotId, SnapshotPart)> {
     Some((id.parse().ok()?, part))
 }
 
+#[must_use]
+pub fn audit_entry(seq: Seq) -> String {
+    format!("{AUDIT}{seq:020}")
+}
+
+/// A signed statement about the audit log's first `size` entries.
+#[must_use]
+pub fn audit_checkpoint(size: u64) -> String {
+    format!("{AUDIT}checkpoints/{size:020}")
+}
+
+/// What a name below `audit/` stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AuditObject {
+    Entry(Seq),
+    Checkpoint(u64),
+    /// Nothing that Lethe writes: somebody else's object.
+    Foreign,
+}
+
+#[must_use]
+pub fn audit_object(name: &str) -> AuditObject {
+    let number = || name.rsplit('/').next()?.parse().ok();
+    match number() {
+        Some(number) if audit_entry(number) == name => AuditObject::Entry(number),
+        Some(number) if audit_checkpoint(number) == name => AuditObject::Checkpoint(number),
+        _ => AuditObject::Foreign,
+    }
+}
+
 /// What a name below `ledger/` stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LedgerObject {
@@ -203,6 +234,17 @@ mod tests {
             "reports/prune/20261123T114905Z-6f3a1c",
         ] {
             assert_eq!(report_of_name(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn audit_names_are_told_apart() {
+        assert_eq!(audit_object(&audit_entry(7)), AuditObject::Entry(7));
+        assert_eq!(audit_object(&audit_checkpoint(7)), AuditObject::Checkpoint(7));
+        for foreign in
+            ["audit/7", "audit/checkpoints/7", "audit/x/00000000000000000007", "ledger/00000000000000000007"]
+        {
+            assert_eq!(audit_object(foreign), AuditObject::Foreign, "{foreign}");
         }
     }
 

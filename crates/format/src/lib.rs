@@ -5,6 +5,7 @@
 //! `docs/FORMAT.md`; a change here without a change there is a defect.
 
 pub mod archive;
+pub mod audit;
 pub mod catalog;
 pub mod classification;
 pub mod copy_binary;

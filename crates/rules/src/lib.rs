@@ -8,6 +8,7 @@
 //! - [`coverage`]: which columns may refer to a person, and what says what becomes of them.
 //! - [`row_filter`]: a chunk and its table's rules in, the surviving rows out.
 //! - [`anonymise`]: what the rows of people who are anonymised become.
+//! - [`audit`]: what the audit log says, and which settings are worth an entry of it.
 //! - [`ledger`]: what all entries together say about one snapshot, and when an entry has done its work.
 //! - [`residency`]: where data may be.
 //! - [`bucket_policy`]: whether Amazon itself guards the ledger's entries.
@@ -17,6 +18,7 @@
 //! - [`objection`]: everything that speaks against a restore, with the way out.
 
 pub mod anonymise;
+pub mod audit;
 pub mod bucket_policy;
 mod check_expression;
 pub mod closure;

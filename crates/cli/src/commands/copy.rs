@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use lethe_engine::copy::{self, CopyOptions, CopyReport, Which};
 use lethe_engine::progress::Progress;
 use lethe_engine::{Error, ExitCode, Repository};
+use lethe_format::audit::{Action, Facts};
 use lethe_format::ids::SnapshotId;
 use serde_json::json;
 
+use super::audited::{audited, with_all};
 use crate::args::CopyArgs;
 use crate::failure::Failure;
 use crate::output::{Output, bytes, count};
@@ -24,13 +26,21 @@ pub(crate) async fn run(settings: &Settings, args: CopyArgs, output: &Output) ->
     let which = if args.check { Which::All } else { Which::Missing };
     let options =
         CopyOptions { jobs: settings.jobs(args.jobs.or(Some(8)))?, retention: settings.retention()?, which };
+    audited(settings, &repository, with_all(Action::Copy), Box::pin(bring(&repository, &options, output)))
+        .await
+}
+
+async fn bring(repository: &Repository, options: &CopyOptions, output: &Output) -> Result<Facts, Failure> {
     let progress = Progress::default();
-    let work = copy::run(&repository, &options, Timestamp::now(), &progress);
+    let work = copy::run(repository, options, Timestamp::now(), &progress);
     let report = progress_bar::show(output, &progress, work).await?;
     say(&report, output);
     if report.damaged.is_empty() {
         output.summary("copy", &report);
-        return Ok(());
+        let counts =
+            [("snapshots", report.snapshots.len() as u64), ("ledger_entries", report.ledger_entries)];
+        let counts = counts.map(|(name, count)| (name.to_owned(), count));
+        return Ok(Facts { counts: counts.into(), ..Facts::default() });
     }
     let message = format!("{} snapshots could not be copied", report.damaged.len());
     let failure =

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use lethe_engine::ExitCode;
 use lethe_engine::drill::{self, DrillEvidence, DrillOptions, Pick, Where};
 use lethe_engine::progress::Progress;
 use lethe_engine::restore::{RestoreOptions, Wanted};
+use lethe_engine::{ExitCode, Repository};
+use lethe_format::audit::{Action, Facts};
 
+use super::audited::{audited, with_all};
 use super::restore::{Everyday, wanted};
 use crate::args::Drill;
 use crate::failure::Failure;
@@ -44,9 +46,22 @@ pub(crate) async fn run(settings: &Settings, args: Drill, output: &Output) -> Re
         tolerance_percent: settings.drill_tolerance(),
     };
     let repository = settings.open_repository().await.map_err(could_not_run)?;
-    let last_seen = settings.last_seen(&repository);
+    let work = drill(settings, &repository, &options, output);
+    // A drill that is not on record has not begun, and has failed like any that could not run.
+    audited(settings, &repository, with_all(Action::Drill), Box::pin(work)).await.map_err(|failure| {
+        if failure.code == ExitCode::Verification { failure } else { could_not_run(failure) }
+    })
+}
+
+async fn drill(
+    settings: &Settings,
+    repository: &Repository,
+    options: &DrillOptions,
+    output: &Output,
+) -> Result<Facts, Failure> {
+    let last_seen = settings.last_seen(repository);
     let progress = Progress::default();
-    let drilling = drill::run(&repository, &options, last_seen, &progress);
+    let drilling = drill::run(repository, options, last_seen, &progress);
     let drilled = progress_bar::show(output, &progress, drilling).await;
     let evidence = drilled.evidence;
     show(&evidence, output);
@@ -75,7 +90,7 @@ pub(crate) async fn run(settings: &Settings, args: Drill, output: &Output) -> Re
         }
         None if evidence.verdict.passed => {
             output.summary("drill", &summary);
-            Ok(())
+            Ok(Facts { snapshot: evidence.snapshot.clone(), ..Facts::default() })
         }
         None => {
             let mut failure = failed("the drill failed");

@@ -3,10 +3,13 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use lethe_engine::holds;
+use lethe_engine::audit::Intent;
+use lethe_engine::{Repository, holds};
+use lethe_format::audit::{Action, Facts};
 use lethe_rules::retention::Retention;
 use serde_json::json;
 
+use super::audited::{audited, with_all};
 use crate::args::{Hold, HoldAdd};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -16,14 +19,17 @@ pub(crate) async fn run(settings: &Settings, command: Hold, output: &Output) -> 
     let repository = settings.open_repository().await?;
     let now = Timestamp::now();
     match command {
-        Hold::Add(HoldAdd { snapshot, until, reason, approved_by }) => {
-            let until = end(&until)?;
-            let hold = holds::add(&repository, &snapshot, until, &reason, &approved_by, now).await?;
-            output.say(format!("hold {}: snapshot {snapshot} stays until {until}", hold.id));
-            if until > now.checked_add(Retention::CEILING).unwrap_or(Timestamp::MAX) {
-                settings.warn("this is longer than the 35 days that are promised: people who ask to be erased stay in this snapshot for as long");
-            }
-            output.summary("hold", &hold);
+        Hold::Add(args) => {
+            let intent = Intent {
+                facts: Facts {
+                    snapshot: Some(args.snapshot.clone()),
+                    reason: Some(args.reason.clone()),
+                    ..Facts::default()
+                },
+                ..with_all(Action::HoldAdd)
+            };
+            let work = add(settings, &repository, args, now, output);
+            return audited(settings, &repository, intent, Box::pin(work)).await;
         }
         Hold::List => {
             let holds = holds::list(&repository, now).await?;
@@ -41,12 +47,38 @@ pub(crate) async fn run(settings: &Settings, command: Hold, output: &Output) -> 
             output.summary("hold", &json!({"count": holds.len()}));
         }
         Hold::Remove(args) => {
-            let hold = holds::remove(&repository, &args.id, now).await?;
-            output.say(format!("removed: nothing but its age keeps snapshot {} now", hold.snapshot));
-            output.summary("hold", &hold);
+            let work = async {
+                let hold = holds::remove(&repository, &args.id, now).await?;
+                output.say(format!("removed: nothing but its age keeps snapshot {} now", hold.snapshot));
+                output.summary("hold", &hold);
+                Ok(facts(&hold))
+            };
+            return audited(settings, &repository, with_all(Action::HoldRemove), Box::pin(work)).await;
         }
     }
     Ok(())
+}
+
+async fn add(
+    settings: &Settings,
+    repository: &Repository,
+    args: HoldAdd,
+    now: Timestamp,
+    output: &Output,
+) -> Result<Facts, Failure> {
+    let HoldAdd { snapshot, until, reason, approved_by } = args;
+    let until = end(&until)?;
+    let hold = holds::add(repository, &snapshot, until, &reason, &approved_by, now).await?;
+    output.say(format!("hold {}: snapshot {snapshot} stays until {until}", hold.id));
+    if until > now.checked_add(Retention::CEILING).unwrap_or(Timestamp::MAX) {
+        settings.warn("this is longer than the 35 days that are promised: people who ask to be erased stay in this snapshot for as long");
+    }
+    output.summary("hold", &hold);
+    Ok(facts(&hold))
+}
+
+fn facts(hold: &lethe_format::lease::Hold) -> Facts {
+    Facts { snapshot: Some(hold.snapshot.clone()), reason: Some(hold.reason.clone()), ..Facts::default() }
 }
 
 /// The end of a day, or a time.

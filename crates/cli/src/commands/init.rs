@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use lethe_engine::audit::{new_key, read_key};
 use lethe_engine::{Identities, NamingKey, Repository, write_secret};
 use serde_json::json;
 
@@ -14,10 +15,11 @@ use crate::settings::Settings;
 
 const IDENTITY: &str = "lethe.key";
 const NAMING_KEY: &str = "lethe.naming-key";
+const AUDIT_KEY: &str = "lethe.audit-key";
 const SETTINGS: &str = "lethe.toml";
 
 pub(crate) async fn run(common: &Common, args: Init, output: &Output) -> Result<(), Failure> {
-    for name in [IDENTITY, NAMING_KEY, SETTINGS] {
+    for name in [IDENTITY, NAMING_KEY, AUDIT_KEY, SETTINGS] {
         let path = args.directory.join(name);
         if path.exists() {
             return Err(Failure::usage(format!("{} is already there", path.display()))
@@ -43,9 +45,11 @@ pub(crate) async fn run(common: &Common, args: Init, output: &Output) -> Result<
         write_secret(&args.directory.join(IDENTITY), &identities.to_text(now))?;
     }
     write_secret(&args.directory.join(NAMING_KEY), &naming_key.to_text())?;
+    new_key(&args.directory.join(AUDIT_KEY))?;
     write_secret(&args.directory.join(SETTINGS), &settings_text(&settings, own.is_some())?)?;
     let repository =
         Repository::create_with_ledger(stores.data, stores.ledger, recipients, &naming_key, now).await?;
+    let audit_key = read_key(&args.directory.join(AUDIT_KEY), repository.id())?;
 
     output.say(format!("created a repository in {url}"));
     if let Some(ledger) = settings.ledger_url() {
@@ -55,12 +59,18 @@ pub(crate) async fn run(common: &Common, args: Init, output: &Output) -> Result<
         say_file(output, &args.directory, IDENTITY, "opens every backup; keep a copy in your key store");
     }
     say_file(output, &args.directory, NAMING_KEY, "needed, beside lethe.toml, on hosts that take snapshots");
+    say_file(output, &args.directory, AUDIT_KEY, "signs the audit log; keep a copy in your key store");
     say_file(output, &args.directory, SETTINGS, "the settings; name your subjects there");
     if repository.key_ring().recipients.len() == 1 {
         output.say("\nadvice: add a second recipient whose key is kept somewhere else (lethe keys add), before the first is lost");
     }
+    output
+        .say(format!("\npublic key of the audit log, for whoever verifies exports: {}", audit_key.public()));
     output.say("\nnext: lethe snapshot --from postgres://user@host/database");
-    output.summary("init", &json!({"store": url, "repository": repository.id()}));
+    output.summary(
+        "init",
+        &json!({"store": url, "repository": repository.id(), "audit_key": audit_key.public().to_string()}),
+    );
     Ok(())
 }
 
@@ -99,6 +109,7 @@ fn settings_text(settings: &Settings, with_identity: bool) -> Result<String, Fai
          # [[anonymise]]\n# subject = \"user\"\n# set = {{ email = \"random\", name = {{ constant = \"Former user\" }} }}\n\n\
          # [inactive]\n# subject = \"user\"\n# column = \"last_seen_at\"\n# after = \"2 years\"\n\n\
          # [ledger]\n# max_age = \"1 hour\"           # a restore refuses an older ledger; needs heartbeats\n\n\
+         [audit]\nkey_file = \"{AUDIT_KEY}\"             # on hosts without it nothing is signed; lethe audit verify says how far it is\n# require_request = true      # what people do needs --request REF, the instruction to do it\n# tenant = \"tenant\"           # the subject that your customers are\n\n\
          # [capture]\n# heartbeat = \"10 minutes\"\n# max_lag = \"15 minutes\"\n\n\
          {places}"
     ))

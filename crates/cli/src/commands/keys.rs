@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use lethe_engine::key_ring::{Change, plan_change, report};
 use lethe_engine::{Repository, sealed_identity, write_new};
+use lethe_format::audit::{Action, Facts};
 use serde_json::json;
 
+use super::audited::{audited, with_all};
 use crate::args::{Keys, KeysChange, KeysSeal};
 use crate::failure::Failure;
 use crate::output::{Output, age, count};
@@ -18,13 +20,13 @@ pub(crate) async fn run(settings: &Settings, command: Keys, output: &Output) -> 
     match command {
         Keys::List => list(&repository, output).await,
         Keys::Add(KeysChange { recipient, confirm }) => {
-            change(&repository, &Change::Add(recipients(&recipient)?), confirm, output).await
+            change(settings, &repository, &Change::Add(recipients(&recipient)?), confirm, output).await
         }
         Keys::Remove(KeysChange { recipient, confirm }) => {
-            change(&repository, &Change::Remove(recipients(&recipient)?), confirm, output).await
+            change(settings, &repository, &Change::Remove(recipients(&recipient)?), confirm, output).await
         }
         Keys::Seal(_) => Ok(()),
-        Keys::Rewrap(args) => change(&repository, &Change::Rewrap, args.confirm, output).await,
+        Keys::Rewrap(args) => change(settings, &repository, &Change::Rewrap, args.confirm, output).await,
     }
 }
 
@@ -33,8 +35,13 @@ async fn seal(settings: &Settings, args: &KeysSeal, output: &Output) -> Result<(
     let identities = settings.any_identities(stores.data.as_ref()).await?;
     let repository = Repository::id_in(stores.data.as_ref()).await?;
     let profile = settings.residency()?.profile;
-    let sealed = sealed_identity::seal(profile, &args.kms_key, &identities, &repository).await?;
-    write_new(&args.file, &sealed)?;
+    let opened = settings.open_repository().await?;
+    let work = async {
+        let sealed = sealed_identity::seal(profile, &args.kms_key, &identities, &repository).await?;
+        write_new(&args.file, &sealed)?;
+        Ok(Facts::default())
+    };
+    audited(settings, &opened, with_all(Action::KeysSeal), Box::pin(work)).await?;
     let file = args.file.display().to_string();
     output.say(format!("sealed for repository {repository}: {file}"));
     output.say("  instead of identity_file, lethe.toml needs:");
@@ -72,6 +79,7 @@ async fn list(repository: &Repository, output: &Output) -> Result<(), Failure> {
 }
 
 async fn change(
+    settings: &Settings,
     repository: &Repository,
     change: &Change,
     confirm: bool,
@@ -89,7 +97,12 @@ async fn change(
     }
     plan.warnings.iter().for_each(|warning| output.say(format!("warning: {warning}")));
     if confirm {
-        plan.carry_out(repository).await?;
+        let counts = [("recipients".to_owned(), plan.recipients.len() as u64)];
+        let work = async {
+            plan.carry_out(repository).await?;
+            Ok(Facts { counts: counts.into(), ..Facts::default() })
+        };
+        audited(settings, repository, with_all(Action::KeysChange), Box::pin(work)).await?;
         output.say("done");
     } else {
         output.say("nothing was changed: --confirm carries it out");

@@ -1,12 +1,10 @@
 //! `lethe metrics`: the repository's health in the text format of Prometheus ("Exposition formats" of its documentation).
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::Path;
 
 use jiff::Timestamp;
-use lethe_engine::capture;
 use lethe_engine::health::{self, Health};
+use lethe_engine::{capture, replace_file};
 use serde_json::json;
 
 use crate::args::Metrics;
@@ -43,8 +41,8 @@ pub(crate) async fn run(settings: &Settings, args: Metrics, output: &Output) -> 
     match &args.textfile {
         None => output.say(page.text.trim_end()),
         Some(path) => {
-            replace(path, &page.text)
-                .map_err(|cause| Failure::failed(format!("{} cannot be written: {cause}", path.display())))?;
+            // In one step, so that nobody reads a half of it: node_exporter asks for that.
+            replace_file(path, page.text.as_bytes())?;
         }
     }
     output.summary("metrics", &json!({"health": health}));
@@ -131,20 +129,4 @@ impl Page {
             self.gauge(&format!("{name}_timestamp_seconds"), help, at.as_millisecond() as f64 / 1000.0);
         }
     }
-}
-
-/// In one step, so that nobody reads a half of it: `node_exporter` asks for that.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}.{}", std::process::id()));
-    let written = std::fs::File::create(&temporary).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    });
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written
 }

@@ -1,5 +1,7 @@
 //! One file a command.
 
+mod audit;
+mod audited;
 mod completions;
 mod copy;
 mod coverage;
@@ -38,19 +40,20 @@ async fn run_with_settings(common: &Common, command: Command, output: &Output) -
     let settings = Settings::load(common)?;
     match command {
         Command::Init(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
-        Command::Snapshot(args) => snapshot::run(&settings, args, output).await,
-        Command::Snapshots => snapshots::run(&settings, output).await,
-        Command::Tombstone(command) => tombstone::run(&settings, command, output).await,
-        Command::Restore(args) => restore::run(&settings, args, output).await,
-        Command::Drill(args) => drill::run(&settings, args, output).await,
-        Command::Verify(args) => verify::run(&settings, args, output).await,
-        Command::Coverage(args) => coverage::run(&settings, args, output).await,
-        Command::Metrics(args) => metrics::run(&settings, args, output).await,
-        Command::Copy(args) => copy::run(&settings, args, output).await,
-        Command::Keys(command) => keys::run(&settings, command, output).await,
-        Command::Doctor(args) => doctor::run(&settings, args, output).await,
-        Command::Hold(command) => hold::run(&settings, command, output).await,
-        Command::Report(command) => report::run(&settings, command, output).await,
-        Command::Prune(args) => prune::run(&settings, args, output).await,
+        Command::Snapshot(args) => Box::pin(snapshot::run(&settings, args, output)).await,
+        Command::Snapshots => Box::pin(snapshots::run(&settings, output)).await,
+        Command::Tombstone(command) => Box::pin(tombstone::run(&settings, command, output)).await,
+        Command::Restore(args) => Box::pin(restore::run(&settings, args, output)).await,
+        Command::Drill(args) => Box::pin(drill::run(&settings, args, output)).await,
+        Command::Verify(args) => Box::pin(verify::run(&settings, args, output)).await,
+        Command::Coverage(args) => Box::pin(coverage::run(&settings, args, output)).await,
+        Command::Metrics(args) => Box::pin(metrics::run(&settings, args, output)).await,
+        Command::Copy(args) => Box::pin(copy::run(&settings, args, output)).await,
+        Command::Keys(command) => Box::pin(keys::run(&settings, command, output)).await,
+        Command::Doctor(args) => Box::pin(doctor::run(&settings, args, output)).await,
+        Command::Hold(command) => Box::pin(hold::run(&settings, command, output)).await,
+        Command::Audit(command) => Box::pin(audit::run(&settings, command, output)).await,
+        Command::Report(command) => Box::pin(report::run(&settings, command, output)).await,
+        Command::Prune(args) => Box::pin(prune::run(&settings, args, output)).await,
     }
 }

@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use lethe_engine::Repository;
 use lethe_engine::prune::{self, PruneOptions, PrunePlan, Receipt};
+use lethe_format::audit::{Action, Facts};
 use lethe_rules::retention::Fate;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::audited::{audited, with_all};
 use crate::args::Prune;
 use crate::failure::Failure;
 use crate::output::{Output, age, bytes, count};
@@ -28,20 +30,42 @@ pub(crate) async fn run(settings: &Settings, args: Prune, output: &Output) -> Re
             "snapshot {id} is not one that stays only because it is the last, or because its index cannot be read"
         )));
     }
+    let confirm = args.confirm;
+    let work = all_places(settings, places, &options, confirm, output);
+    if confirm {
+        audited(settings, &repository, with_all(Action::Prune), Box::pin(work)).await
+    } else {
+        work.await.map(|_| ())
+    }
+}
+
+async fn all_places(
+    settings: &Settings,
+    places: Vec<(Repository, Result<PrunePlan, Failure>)>,
+    options: &PruneOptions,
+    confirm: bool,
+    output: &Output,
+) -> Result<Facts, Failure> {
     let several = places.len() > 1;
     let mut outcomes = Vec::new();
+    let mut snapshots = 0;
     for (place, plan) in places {
         let url = place.store().url();
         if several {
             output.say(format!("{url}:"));
         }
         let outcome = match plan {
-            Ok(plan) => self::place(settings, &place, &plan, &options, args.confirm, output).await,
+            Ok(plan) => {
+                let going = plan.stored.snapshots.iter().filter(|verdict| verdict.fate == Fate::Expired);
+                snapshots += going.count() as u64;
+                self::place(settings, &place, &plan, options, confirm, output).await
+            }
             Err(failure) => Err(failure),
         };
         outcomes.push(outcome.map_err(|failure| if several { failure.about(&url) } else { failure }));
     }
-    conclude(outcomes, output)
+    conclude(outcomes, output)?;
+    Ok(Facts { counts: [("snapshots".to_owned(), snapshots)].into(), ..Facts::default() })
 }
 
 /// Each store keeps the promise for itself: what goes wrong in one does not keep the other from being pruned.

@@ -37,30 +37,45 @@ pub(crate) async fn run(settings: &Settings, command: Report, output: &Output) -
         return Err(Failure::usage("the report and the lines of --output json would be mixed up")
             .hint("--format json gives the report itself as JSON; --out FILE keeps the two apart"));
     }
-    let report = facts.gather(settings).await?;
+    write_report(&facts.gather(settings).await?, &page, output)
+}
+
+/// As a page or as JSON.
+pub(super) fn write_report(
+    report: &report::Report,
+    page: &ReportPage,
+    output: &Output,
+) -> Result<(), Failure> {
     let text = match page.format {
-        ReportFormat::Html => report.page(match page.lang {
-            ReportLanguage::En => Language::En,
-            ReportLanguage::Da => Language::Da,
-        }),
+        ReportFormat::Html => report.page(page.lang.into()),
         ReportFormat::Json => {
-            let json = serde_json::to_string_pretty(&report).map_err(Failure::failed)?;
+            let json = serde_json::to_string_pretty(report).map_err(Failure::failed)?;
             json + "\n"
         }
     };
-    deliver(&page, &text, output)
+    write(output, page.out.as_deref(), text.as_bytes())?;
+    if let Some(path) = &page.out {
+        output.say(format!("report: {}", path.display()));
+        output.summary("report", &json!({"file": path, "bytes": text.len()}));
+    }
+    Ok(())
 }
 
-fn deliver(page: &ReportPage, text: &str, output: &Output) -> Result<(), Failure> {
-    let Some(path) = &page.out else {
-        return output
-            .document(text.as_bytes())
-            .map_err(|cause| not_written(Path::new("standard output"), &cause));
-    };
-    std::fs::write(path, text).map_err(|cause| not_written(path, &cause))?;
-    output.say(format!("report: {}", path.display()));
-    output.summary("report", &json!({"file": path, "bytes": text.len()}));
-    Ok(())
+/// To a file, or to standard output.
+pub(super) fn write(output: &Output, file: Option<&Path>, text: &[u8]) -> Result<(), Failure> {
+    match file {
+        None => output.document(text).map_err(|cause| not_written(Path::new("standard output"), &cause)),
+        Some(path) => std::fs::write(path, text).map_err(|cause| not_written(path, &cause)),
+    }
+}
+
+impl From<ReportLanguage> for Language {
+    fn from(language: ReportLanguage) -> Self {
+        match language {
+            ReportLanguage::En => Self::En,
+            ReportLanguage::Da => Self::Da,
+        }
+    }
 }
 
 fn not_written(path: &Path, cause: &std::io::Error) -> Failure {

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
+use lethe_engine::Repository;
 use lethe_engine::ledger::Freshness;
 use lethe_engine::progress::Progress;
 use lethe_engine::restore::{Plan, RestoreOptions, RestoreReport, Wanted, keep, prepare};
-
+use lethe_format::audit::{Action, Facts};
 use lethe_format::ids::EventId;
 use lethe_format::ledger::Head;
+use lethe_postgres::ConnectionSettings;
+use lethe_rules::residency::TargetPlace;
 use serde::Serialize;
 
+use super::audited::{audited, with_all};
 use crate::args::{Acknowledged, Restore};
 use crate::failure::Failure;
 use crate::output::{Output, bytes, count};
@@ -34,25 +38,45 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
         no_acl: args.no_acl,
         role: args.role,
         freshness: Freshness { known_head, ..options.freshness },
-        request: args.request,
+        request: settings.request(),
         ..options
     };
     let place = settings.residency()?.check_target(&target)?;
     let repository = settings.open_repository().await?;
-    let last_seen = settings.last_seen(&repository);
+    let action = if args.dry_run { Action::RestorePlan } else { Action::Restore };
+    let work = restore(settings, &repository, &target, options, args.dry_run, place, output);
+    audited(settings, &repository, with_all(action), Box::pin(work)).await
+}
+
+async fn restore(
+    settings: &Settings,
+    repository: &Repository,
+    target: &ConnectionSettings,
+    options: RestoreOptions,
+    dry_run: bool,
+    place: TargetPlace,
+    output: &Output,
+) -> Result<Facts, Failure> {
+    let last_seen = settings.last_seen(repository);
     let bar = ProgressBar::new(0);
     let progress = telling_when_it_is_ready(bar.clone(), *output);
-    let preparing = prepare(&repository, &target, options, last_seen, &progress);
+    let preparing = prepare(repository, target, options, last_seen, &progress);
     let prepared = progress_bar::show_on(&bar, output, &progress, preparing).await?;
-    show_plan(prepared.plan(), output);
-    if args.dry_run {
+    let plan = prepared.plan();
+    show_plan(plan, output);
+    let facts = Facts {
+        snapshot: Some(plan.snapshot.clone()),
+        ledger: Some(plan.ledger_head.seq),
+        ..Facts::default()
+    };
+    if dry_run {
         output.say("\ndry run: nothing was written");
-        output.summary("restore", prepared.plan());
-        return Ok(());
+        output.summary("restore", plan);
+        return Ok(facts);
     }
     let report = progress_bar::show_on(&bar, output, &progress, prepared.run(&progress)).await?;
     show_report(&report, output);
-    match keep(&repository, &report, place).await {
+    match keep(repository, &report, place).await {
         Ok(id) => {
             output.say(format!("report: reports/restore/{id}.json"));
             output.summary("restore", &Restored { report: &report, id: Some(id) });
@@ -65,7 +89,15 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
             output.summary("restore", &Restored { report: &report, id: None });
         }
     }
-    Ok(())
+    let rows = &report.rows;
+    let counts = [
+        ("read", rows.read),
+        ("loaded", rows.loaded),
+        ("dropped", rows.dropped),
+        ("changed", rows.changed),
+        ("late_removed", rows.late_removed),
+    ];
+    Ok(Facts { counts: counts.map(|(name, count)| (name.to_owned(), count)).into(), ..facts })
 }
 
 /// What came of it, for programs.

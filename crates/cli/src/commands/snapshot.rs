@@ -1,9 +1,13 @@
 //! `lethe snapshot`.
 
+use lethe_engine::Repository;
 use lethe_engine::progress::Progress;
 use lethe_engine::snapshot::{SnapshotOptions, SnapshotStats, take};
+use lethe_format::audit::{Action, Facts};
+use lethe_postgres::ConnectionSettings;
 use serde::Serialize;
 
+use super::audited::{audited, with_all};
 use super::copy;
 use crate::args::Snapshot;
 use crate::failure::Failure;
@@ -32,9 +36,19 @@ pub(crate) async fn run(settings: &Settings, args: Snapshot, output: &Output) ->
         settings.warn(doubt);
     }
     let repository = settings.open_repository().await?;
+    let work = take_and_copy(settings, &repository, &source, &options, output);
+    audited(settings, &repository, with_all(Action::Snapshot), Box::pin(work)).await
+}
+
+async fn take_and_copy(
+    settings: &Settings,
+    repository: &Repository,
+    source: &ConnectionSettings,
+    options: &SnapshotOptions,
+    output: &Output,
+) -> Result<Facts, Failure> {
     let progress = Progress::default();
-    let stats =
-        progress_bar::show(output, &progress, take(&repository, &source, &options, &progress)).await?;
+    let stats = progress_bar::show(output, &progress, take(repository, source, options, &progress)).await?;
     output.say(format!("snapshot {}", stats.snapshot));
     output.say(format!(
         "  {} rows of {} tables, {}",
@@ -55,10 +69,15 @@ pub(crate) async fn run(settings: &Settings, args: Snapshot, output: &Output) ->
             stats.unclassified.len()
         ));
     }
-    match copy::after_snapshot(settings, &repository, &stats.snapshot, output).await {
+    let facts = Facts {
+        snapshot: Some(stats.snapshot.clone()),
+        counts: [("rows".to_owned(), stats.rows), ("tables".to_owned(), stats.tables as u64)].into(),
+        ..Facts::default()
+    };
+    match copy::after_snapshot(settings, repository, &stats.snapshot, output).await {
         Ok(copied) => {
             output.summary("snapshot", &Summary { stats, copied });
-            Ok(())
+            Ok(facts)
         }
         Err(failure) => Err(failure.with_summary("snapshot", &Summary { stats, copied: false })),
     }

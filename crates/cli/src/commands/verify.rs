@@ -1,10 +1,12 @@
 //! `lethe verify`.
 
-use lethe_engine::ExitCode;
 use lethe_engine::progress::Progress;
 use lethe_engine::restore::Wanted;
 use lethe_engine::verify::{Finding, Kind, VerifyOptions, VerifyReport, verify};
+use lethe_engine::{ExitCode, Repository};
+use lethe_format::audit::{Action, Facts};
 
+use super::audited::{audited, with_all};
 use crate::args::Verify;
 use crate::failure::Failure;
 use crate::output::{Output, bytes, count};
@@ -19,16 +21,31 @@ pub(crate) async fn run(settings: &Settings, args: Verify, output: &Output) -> R
         memory: settings.memory(args.memory.as_deref())?,
     };
     let repository = settings.open_repository().await?;
-    let last_seen = settings.last_seen(&repository);
+    let work = look(settings, &repository, &options, output);
+    if options.read_data.is_some() && repository.has_identities() {
+        audited(settings, &repository, with_all(Action::Verify), Box::pin(work)).await
+    } else {
+        work.await.map(|_| ())
+    }
+}
+
+async fn look(
+    settings: &Settings,
+    repository: &Repository,
+    options: &VerifyOptions,
+    output: &Output,
+) -> Result<Facts, Failure> {
+    let last_seen = settings.last_seen(repository);
     let progress = Progress::default();
-    let flow = verify(&repository, &options, &last_seen, &progress);
+    let flow = verify(repository, options, &last_seen, &progress);
     let report = progress_bar::show(output, &progress, flow).await?;
     say(&report, output);
     report.findings.iter().for_each(|finding| output.item("finding", finding));
     let code = report.exit_code();
     if code == ExitCode::Done {
         output.summary("verify", &report);
-        return Ok(());
+        let counts = [("chunks".to_owned(), report.chunks)];
+        return Ok(Facts { counts: counts.into(), ..Facts::default() });
     }
     let failure = Failure { code, ..Failure::failed(format!("{} found", problems(report.findings.len()))) };
     Err(failure.hint(hint(code)).with_summary("verify", &report))

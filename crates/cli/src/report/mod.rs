@@ -1,5 +1,7 @@
 //! Reports for people: facts, and the page or the JSON that is made of them. Nothing here reads, waits or knows a clock.
 
+mod audit;
+mod certificate;
 mod drill;
 mod html;
 mod numbers;
@@ -18,7 +20,9 @@ mod tests;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub(crate) use audit::Exported;
 pub(crate) use drill::{Drilled, PastDrill};
+use lethe_rules::audit::Certificate;
 use page::Page;
 pub(crate) use residency::{Finding, Placed, StoreSeen, StoreUse, TargetSeen};
 pub(crate) use restore::Restored;
@@ -33,6 +37,8 @@ pub(crate) enum Facts {
     Drill(Box<Drilled>),
     Retention(Retained),
     Residency(Placed),
+    Audit(Exported),
+    Certificate(Certificate),
 }
 
 /// A report: who made it from what, and the facts.
@@ -57,6 +63,8 @@ impl Report {
             Facts::Drill(facts) => drill::write(facts, &mut page),
             Facts::Retention(facts) => retention::write(facts, &mut page),
             Facts::Residency(facts) => residency::write(facts, &mut page),
+            Facts::Audit(facts) => audit::write(facts, &mut page),
+            Facts::Certificate(facts) => certificate::write(facts, &mut page),
         }
         page.close(self)
     }

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 #[serde(deny_unknown_fields)]
 pub(super) struct NotPersonalSection {
     /// `schema.table(column, …)`, or `schema.table` for all that is not named like a person's data.
-    columns: String,
+    pub(super) columns: String,
     because: String,
 }
 

@@ -1,6 +1,7 @@
 //! What was typed means this: flags over `LETHE_*` variables over `lethe.toml`.
 
 mod anonymise;
+mod audit;
 mod classification;
 mod drill;
 mod identity;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use crate::args::Common;
 use crate::failure::Failure;
 use anonymise::{AnonymiseSection, InactiveSection};
+use audit::AuditSection;
 use classification::NotPersonalSection;
 use drill::DrillSection;
 use identity::SealedIdentity;
@@ -78,6 +80,8 @@ struct File {
     schedule: ScheduleSection,
     #[serde(default)]
     drill: DrillSection,
+    #[serde(default)]
+    audit: AuditSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -153,6 +157,9 @@ pub(crate) struct Settings {
     /// The second store is to be used in place of the first.
     second: bool,
     quiet: bool,
+    /// As typed.
+    operator: Option<String>,
+    request: Option<String>,
     /// As typed for `lethe init`.
     profile: Option<String>,
     ledger_url: Option<String>,
@@ -175,6 +182,8 @@ impl Settings {
             store: common.store.clone(),
             second: common.second,
             quiet: common.quiet,
+            operator: common.operator.clone(),
+            request: common.request.clone(),
             profile: None,
             ledger_url: None,
         })
@@ -237,15 +246,19 @@ impl Settings {
 
     /// Where this host remembers the newest head that it has seen of a repository's ledger.
     pub(crate) fn last_seen(&self, repository: &Repository) -> LastSeen {
+        LastSeen::new(&self.state_folder(), repository.id())
+    }
+
+    /// Where this host remembers what it has seen.
+    fn state_folder(&self) -> PathBuf {
         let configured = variable("LETHE_STATE_DIR").map(PathBuf::from);
         let configured =
             configured.or_else(|| self.file.state_dir.as_ref().map(|folder| self.folder.join(folder)));
-        let folder = configured.unwrap_or_else(|| {
+        configured.unwrap_or_else(|| {
             let home = variable("XDG_STATE_HOME").map(PathBuf::from);
             let home = home.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")));
             home.unwrap_or_else(|| PathBuf::from("/var/lib")).join("lethe")
-        });
-        LastSeen::new(&folder, repository.id())
+        })
     }
 
     fn naming_key(&self) -> Result<Option<NamingKey>, Failure> {

@@ -1,7 +1,7 @@
 //! A copy of the repository in a second store, so that the loss of one, or of its provider, loses nothing.
 //!
 //! 1. *Place*: a second store that is empty is tried for what a ledger needs; one that holds another repository is refused.
-//! 2. *Ledger*: the entries that it lacks, in their order. What it has and the first store lacks stops everything.
+//! 2. *Ledger* and *audit log*: the entries that it lacks, in their order. What it has and the first store lacks stops everything.
 //! 3. *Key ring*, and last of all `repository.json`, which makes it a repository.
 //! 4. *Snapshots* that have not expired, the newest first; holds; evidence.
 //!
@@ -24,7 +24,7 @@ use serde::Serialize;
 pub use behind::{Behind, behind};
 
 use crate::progress::Progress;
-use crate::{Error, Repository, clock, ledger};
+use crate::{Error, Repository, audit, clock, ledger};
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -51,6 +51,7 @@ pub enum Which {
 pub struct CopyReport {
     pub store: String,
     pub ledger_entries: u64,
+    pub audit_entries: u64,
     /// Newest first.
     pub snapshots: Vec<SnapshotId>,
     /// Of the first store's, those that are complete in both by now.
@@ -77,6 +78,7 @@ pub async fn run(
     progress.stage("ledger", 0);
     let is_new = place::check(&copy).await?;
     report.ledger_entries = ledger::bring(repository, &copy).await?;
+    report.audit_entries = audit::bring(repository, &copy).await?;
     documents::key_rings(repository, &copy).await?;
     if is_new {
         place::found(repository, &copy).await?;
@@ -87,8 +89,8 @@ pub async fn run(
     Ok(report)
 }
 
-/// The other way round, for the ledger alone: entries that were appended to the second store while the first one was away.
-/// Returns their number.
+/// The other way round, for the ledger and the audit log alone: entries that were appended to the second store while the first one was
+/// away. Returns the number of the ledger's.
 ///
 /// # Errors
 /// As [`run`]; [`Error::Contradiction`] if the first store has entries that the second one lacks: then both were written to, and no
@@ -98,7 +100,9 @@ pub async fn bring_back(repository: &Repository) -> Result<u64, Error> {
     if place::check(&copy).await? {
         return Err(Error::NoRepository { store: copy.store().url() });
     }
-    ledger::bring(&copy, repository).await
+    let entries = ledger::bring(&copy, repository).await?;
+    audit::bring(&copy, repository).await?;
+    Ok(entries)
 }
 
 fn no_second_store() -> Error {

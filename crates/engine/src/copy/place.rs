@@ -20,7 +20,7 @@ pub(super) async fn check(copy: &Repository) -> Result<bool, Error> {
         let mut found = store.list("").await?;
         while let Some(info) = found.next().await.transpose()? {
             // What a run that was killed has left: its ledger says whose it is, which is looked at next.
-            let ours = [layout::LEDGER, layout::KEYS, lethe_store::PROBE]
+            let ours = [layout::LEDGER, layout::AUDIT, layout::KEYS, lethe_store::PROBE]
                 .iter()
                 .any(|prefix| info.name.as_str().starts_with(prefix));
             if !ours {

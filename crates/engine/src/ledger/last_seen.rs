@@ -1,15 +1,13 @@
-//! The newest head that this host has seen: a ledger that lacks it was rolled back, whatever the store says.
+//! The newest head that this host has seen: a ledger, or an audit log, that lacks it was rolled back, whatever the store says.
 //!
-//! The file is replaced in one step (temporary file, sync, rename, sync of the folder) and only ever moves forward, so
-//! a crash leaves the old head or the new one.
+//! The file is replaced in one step and only ever moves forward, so a crash leaves the old head or the new one.
 
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use lethe_format::ledger::Head;
 
-use crate::Error;
+use crate::{Error, replace_file};
 
 #[derive(Clone, Debug)]
 pub struct LastSeen {
@@ -23,6 +21,17 @@ impl LastSeen {
         Self { path: folder.join(format!("{repository}.head")) }
     }
 
+    /// The same for the audit log.
+    #[must_use]
+    pub fn of_audit_log(folder: &Path, repository: &str) -> Self {
+        Self { path: folder.join(format!("{repository}.audit.head")) }
+    }
+
+    /// None if this host has seen nothing yet.
+    pub(crate) fn head(&self) -> Result<Option<Head>, Error> {
+        self.read()
+    }
+
     /// What this host has seen so far. To be asked before the ledger is read: another process may see more of it
     /// meanwhile.
     pub(super) fn known(&self) -> Result<Known, Error> {
@@ -30,7 +39,7 @@ impl LastSeen {
     }
 
     /// Remembers an entry, unless a later one is known already.
-    pub(super) fn advance(&self, head: &Head) -> Result<(), Error> {
+    pub(crate) fn advance(&self, head: &Head) -> Result<(), Error> {
         if self.read()?.is_some_and(|known| known.seq >= head.seq) {
             return Ok(());
         }
@@ -45,7 +54,7 @@ impl LastSeen {
         let locked = lock().map_err(|cause| self.failed(cause))?;
         match self.read()? {
             Some(known) if known.seq >= head.seq => {}
-            _ => self.write(folder, head)?,
+            _ => self.write(head)?,
         }
         drop(locked);
         Ok(())
@@ -62,18 +71,10 @@ impl LastSeen {
             .map_err(|_| Error::damaged(self.path.display(), "it holds no ledger head"))
     }
 
-    fn write(&self, folder: &Path, head: &Head) -> Result<(), Error> {
-        let temporary = self.path.with_extension(format!("{}.tmp", std::process::id()));
+    fn write(&self, head: &Head) -> Result<(), Error> {
         let bytes =
             serde_json::to_vec(head).map_err(|_| Error::Worker("a ledger head is always JSON".to_owned()))?;
-        let write = || {
-            let mut file = File::create(&temporary)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&temporary, &self.path)?;
-            File::open(folder)?.sync_all()
-        };
-        write().map_err(|cause| self.failed(cause))
+        replace_file(&self.path, &bytes)
     }
 
     fn failed(&self, cause: std::io::Error) -> Error {

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use lethe_engine::ExitCode;
+use lethe_engine::audit::Intent;
 use lethe_engine::capture::{self, Installed, RunOptions};
+use lethe_format::audit::{Action, Facts};
 use serde_json::json;
 
 use crate::args::{Capture, CaptureChange, CaptureRun, CaptureSource};
+use crate::commands::audited::{audited, note, with_all, with_some};
 use crate::failure::Failure;
 use crate::output::{Output, count};
 use crate::settings::Settings;
@@ -34,20 +37,29 @@ async fn install(settings: &Settings, args: CaptureChange, output: &Output) -> R
         output.summary("capture", &json!({"installed": false, "sql": wanted.sql}));
         return Ok(());
     }
-    let installed = capture::install(&source, &wanted).await?;
-    output.say(match installed {
-        Installed::Now => format!("-- installed in {source}; next: lethe tombstone capture run --follow"),
-        Installed::Before => format!("-- {source} has exactly this already"),
-    });
-    output.summary("capture", &json!({"installed": true, "changed": installed == Installed::Now}));
-    Ok(())
+    let repository = settings.open_repository().await?;
+    let work = async {
+        let installed = capture::install(&source, &wanted).await?;
+        output.say(match installed {
+            Installed::Now => format!("-- installed in {source}; next: lethe tombstone capture run --follow"),
+            Installed::Before => format!("-- {source} has exactly this already"),
+        });
+        output.summary("capture", &json!({"installed": true, "changed": installed == Installed::Now}));
+        Ok(Facts::default())
+    };
+    audited(settings, &repository, with_all(Action::CaptureInstall), Box::pin(work)).await
 }
 
 async fn remove(settings: &Settings, args: CaptureChange, output: &Output) -> Result<(), Failure> {
     let source = settings.source(args.source.from.as_deref())?;
     output.say(capture::removal_sql());
     if args.confirm {
-        capture::remove(&source).await?;
+        let repository = settings.open_repository().await?;
+        let work = async {
+            capture::remove(&source).await?;
+            Ok(Facts::default())
+        };
+        audited(settings, &repository, with_all(Action::CaptureRemove), Box::pin(work)).await?;
         output.say(format!("-- removed from {source}: deletions are no longer captured there"));
     } else {
         output.say(format!("-- nothing was changed in {source}: --confirm carries it out"));
@@ -60,11 +72,19 @@ async fn drain(settings: &Settings, args: CaptureRun, output: &Output) -> Result
     let source = settings.source(args.source.from.as_deref())?;
     let repository = settings.open_repository().await?;
     let last_seen = settings.last_seen(&repository);
+    let log = settings.audit_log(&repository).await?;
     let options = RunOptions { heartbeat: settings.heartbeat()? };
     loop {
         let round = capture::run(&repository, &source, &last_seen, options).await;
         match round {
             Ok(drained) => {
+                // The deletion is a fact, and on the ledger: it is not held up for the log.
+                if drained.keys > 0 {
+                    let counts = [("people".to_owned(), drained.keys)];
+                    let facts = Facts { counts: counts.into(), ..Facts::default() };
+                    let intent = Intent { facts, ..with_some(Action::TombstoneCapture, Vec::new()) };
+                    note(settings, &log, intent).await;
+                }
                 if drained.keys > 0 || !args.follow {
                     output.say(format!("{} deletions brought to the ledger", count(drained.keys)));
                     output.item("drained", &drained);

@@ -307,4 +307,81 @@ words! {
     finding_elsewhere: "Leads elsewhere:", "Fører andre steder hen:";
     finding_unknown: "Not known:", "Vides ikke:";
     finding_other: "To be looked at:", "Bør undersøges:";
+
+    // The audit log.
+    audit_title: "What was done to personal data", "Hvad der er gjort med persondata";
+    audit_lead: "Every action on the data that concerns this customer, from the audit log, which cannot be changed afterwards without that being seen.",
+        "Alle handlinger på de data, der vedrører denne kunde, fra hændelsesloggen, som ikke kan ændres bagefter, uden at det ses.";
+    audit_whole: "{} actions, each with its end", "{} handlinger, hver med sin afslutning";
+    audit_open: "{} actions, {} of them without an end", "{} handlinger, heraf {} uden afslutning";
+    audit_of: "Of", "For";
+    audit_of_all: "all customers", "alle kunder";
+    audit_size: "Entries of the whole log", "Poster i hele loggen";
+    audit_root: "Root of the whole log", "Hele loggens rodsum";
+    audit_key: "Signed by", "Underskrevet med";
+    audit_actions: "Actions", "Handlinger";
+    audit_none: "None.", "Ingen.";
+    audit_table: "Actions, the newest first", "Handlinger, de nyeste først";
+    audit_entry: "Entry", "Post";
+    audit_when: "When", "Hvornår";
+    audit_what: "What", "Hvad";
+    audit_how: "How it ended", "Hvordan det endte";
+    audit_request: "On instruction", "Efter instruks";
+    audit_subject: "Kind of person", "Slags person";
+    audit_people: "People", "Personer";
+    audit_on: "About", "Vedrører";
+    audit_entry_of_ledger: "ledger entry {}", "post {} i sletteregistret";
+    audit_done: "done", "udført";
+    audit_failed: "failed", "mislykkedes";
+    audit_no_end: "no end: under way, or interrupted", "ingen afslutning: i gang eller afbrudt";
+    audit_text: "What concerns all customers is shown without numbers, which would be about the others as well. The proof is the export as lines of JSON: lethe audit verify checks it with the company's public key.",
+        "Det, der vedrører alle kunder, vises uden tal, som også ville handle om de andre. Beviset er udtrækket som JSON-linjer: lethe audit verify efterprøver det med firmaets offentlige nøgle.";
+    act_tombstone_add: "people put on the list of the erased", "personer sat på listen over slettede";
+    act_tombstone_revoke: "people taken off the list of the erased", "personer taget af listen over slettede";
+    act_tombstone_capture: "deletions in the database brought to the list", "sletninger i databasen føjet til listen";
+    act_capture_install: "capture of deletions installed", "opsamling af sletninger installeret";
+    act_capture_remove: "capture of deletions removed", "opsamling af sletninger fjernet";
+    act_snapshot: "backup taken", "sikkerhedskopi taget";
+    act_restore_plan: "restore planned, nothing restored", "gendannelse planlagt, intet gendannet";
+    act_restore: "backup restored, without the erased", "sikkerhedskopi gendannet, uden de slettede";
+    act_drill: "restore tried and thrown away", "gendannelse afprøvet og smidt væk";
+    act_prune: "old backups removed", "gamle sikkerhedskopier fjernet";
+    act_copy: "backups copied to the second store", "sikkerhedskopier kopieret til det andet lager";
+    act_hold_add: "backup held beyond its time", "sikkerhedskopi holdt ud over sin tid";
+    act_hold_remove: "hold ended", "tilbageholdelse ophævet";
+    act_verify: "stored backups read and checked", "gemte sikkerhedskopier læst og kontrolleret";
+    act_keys_change: "who can open backups was changed", "hvem der kan åbne sikkerhedskopier, blev ændret";
+    act_keys_seal: "key sealed by a key service", "nøgle forseglet af en nøgletjeneste";
+    act_audit_export: "this log exported", "denne log udtrukket";
+    act_settings_loosened: "settings allow more than before", "indstillinger tillader mere end før";
+
+    // Certificate.
+    certificate_title: "Certificate of an erasure", "Bekræftelse af en sletning";
+    certificate_lead: "What was done because of one request, until when a backup may still hold the data, and that restores leave it out.",
+        "Hvad der er gjort på grund af én anmodning, indtil hvornår en sikkerhedskopi endnu kan indeholde dataene, og at gendannelser udelader dem.";
+    certificate_gone: "Erased, and in no backup any more", "Slettet, og ikke længere i nogen sikkerhedskopi";
+    certificate_until: "Erased; the last backup that may hold it goes on {}", "Slettet; den sidste sikkerhedskopi, der kan indeholde det, forsvinder {}";
+    certificate_revoked: "Taken back: people of this request are not erased any more", "Taget tilbage: personer fra denne anmodning er ikke længere slettet";
+    certificate_people: "People on the list", "Personer på listen";
+    certificate_backups: "Backups that may hold them", "Sikkerhedskopier, der kan indeholde dem";
+    certificate_restores: "Restores since then, each without them", "Gendannelser siden da, alle uden dem";
+    certificate_done: "What was done", "Hvad der er gjort";
+    certificate_erased: "erased", "slettet";
+    certificate_anonymised: "anonymised", "anonymiseret";
+    certificate_taken_back: "taken back", "taget tilbage";
+    certificate_forgotten: "forgotten: no backup needs them any more", "glemt: ingen sikkerhedskopi har brug for dem længere";
+    certificate_remembered: "kept, encrypted, to leave them out of restores", "gemt, krypteret, for at udelade dem af gendannelser";
+    certificate_entries: "Entries of the ledger with this reference", "Poster i sletteregistret med denne reference";
+    certificate_ids: "Their ids", "Deres id'er";
+    certificate_no_backup: "None: every backup that is stored was begun after the erasure, or has gone.",
+        "Ingen: alle gemte sikkerhedskopier er begyndt efter sletningen eller er forsvundet.";
+    certificate_backups_text: "They were begun before the erasure was written down. A restore from any of them leaves these people out.",
+        "De blev begyndt, før sletningen blev skrevet ned. En gendannelse fra en af dem udelader disse personer.";
+    certificate_backups_table: "Backups and when they go", "Sikkerhedskopier, og hvornår de forsvinder";
+    certificate_goes_at: "Goes at", "Forsvinder";
+    certificate_hold: "Held", "Holdt tilbage";
+    certificate_held: "held beyond its time", "holdt ud over sin tid";
+    certificate_not_held: "not held", "ikke holdt tilbage";
+    certificate_text: "Made from the ledger of the erased and the list of stored backups. Says nothing of copies that others hold.",
+        "Lavet af sletteregistret og listen over gemte sikkerhedskopier. Siger intet om kopier, som andre har.";
 }
