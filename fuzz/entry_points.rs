@@ -5,6 +5,7 @@
 //! watch over, a function checks that what was understood is written and read back as the same.
 
 use lethe_format::archive::{Archive, ddl};
+use lethe_format::audit;
 use lethe_format::ids::{Digest, SnapshotId, UploadId};
 use lethe_format::keys::KeyRing;
 use lethe_format::lease::{Hold, Lease};
@@ -21,7 +22,7 @@ pub(crate) struct EntryPoint {
 }
 
 /// All of them.
-pub(crate) const ALL: [EntryPoint; 14] = [
+pub(crate) const ALL: [EntryPoint; 16] = [
     EntryPoint { name: "copy_binary", run: binary_rows },
     EntryPoint { name: "copy_text", run: text_rows },
     EntryPoint { name: "archive", run: archive },
@@ -34,6 +35,8 @@ pub(crate) const ALL: [EntryPoint; 14] = [
     EntryPoint { name: "report", run: report },
     EntryPoint { name: "lease", run: lease },
     EntryPoint { name: "hold", run: hold },
+    EntryPoint { name: "audit_entry", run: audit_entry },
+    EntryPoint { name: "audit_export", run: audit_export },
     EntryPoint { name: "ids", run: ids },
     EntryPoint { name: "sql", run: sql_text },
 ];
@@ -184,6 +187,22 @@ pub(crate) fn hold(input: &[u8]) {
     let Ok(hold) = Hold::from_bytes(&vouched_for(input, "lethe 2026 hold"), &NAMING_KEY) else { return };
     let written = hold.to_bytes(&NAMING_KEY).expect("what was read can be written");
     assert_eq!(Hold::from_bytes(&written, &NAMING_KEY).expect("what was written can be read"), hold);
+}
+
+pub(crate) fn audit_entry(input: &[u8]) {
+    let _ = audit::Entry::from_bytes(input, &NAMING_KEY);
+    let vouched = vouched_for(input, "lethe 2026 audit entry");
+    let Ok(entry) = audit::Entry::from_bytes(&vouched, &NAMING_KEY) else { return };
+    let written = entry.to_bytes(&NAMING_KEY).expect("what was read can be written");
+    assert_eq!(audit::Entry::from_bytes(&written, &NAMING_KEY).expect("what was written can be read"), entry);
+    let _ = audit::Body::open(&entry.sealed, &entry.header);
+}
+
+/// What a stranger hands over: only a signature makes it believed, so hardly anything else does.
+pub(crate) fn audit_export(input: &[u8]) {
+    let Ok(verified) = audit::export::verify(input, None) else { return };
+    assert!(audit::export::verify(input, Some(&verified.key)).is_ok());
+    assert!(verified.entries.len() as u64 <= verified.checkpoint.size);
 }
 
 /// The same text with the first line that it must have.

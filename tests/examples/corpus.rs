@@ -4,6 +4,10 @@
 use std::path::Path;
 
 use jiff::SignedDuration;
+use lethe_engine::audit::{AuditLog, Intent, export};
+use lethe_engine::ledger::LastSeen;
+use lethe_format::audit::checkpoint::SigningKey;
+use lethe_format::audit::{Action, Entry, Facts};
 use lethe_format::ids::EventId;
 use lethe_format::lease::{Hold, Lease};
 use lethe_format::ledger::Keys;
@@ -71,6 +75,18 @@ async fn main() {
     let hold =
         Hold { version: 1, repository, id: event, snapshot: id.clone(), at, until, reason, approved_by };
     write("hold", "court", &hold.to_bytes(&NAMING_KEY).expect("a hold"));
+    let repository = &world.repository;
+    let seen = || LastSeen::of_audit_log(world.folder.path(), repository.id());
+    let key = || SigningKey::new(repository.id(), &[9; 32]).expect("a key");
+    let log = AuditLog::new(repository.clone(), seen(), Some(key()), "ada".to_owned(), "host".to_owned());
+    for tenant in ["acme", "other"] {
+        let intent = Intent { tenants: vec![tenant.to_owned()], ..Intent::of(Action::TombstoneAdd, false) };
+        log.begin(intent, at).await.expect("begin").done(Facts::default(), at).await.expect("end");
+    }
+    let made = export(repository, &seen(), Some("acme"), &key(), at).await.expect("an export");
+    write("audit_export", "acme", &made.bytes);
+    let entry = Entry::from_bytes(&get(layout::audit_entry(1)).await, naming_key).expect("an entry");
+    write("audit_entry", "done", &entry.to_bytes(&NAMING_KEY).expect("an entry"));
     for (name, keys) in [
         ("integers", Keys::Integers([1, 70_000, u64::MAX - 4, 1 << 40].into_iter().collect())),
         ("tuples", Keys::Tuples(vec![vec!["a".to_owned(), "b\tc".to_owned()]])),

@@ -43,7 +43,9 @@ impl Exported {
     pub(crate) fn new(tenant: Option<String>, log: Verified) -> Self {
         let shared: BTreeMap<Seq, &Shared> =
             log.entries.iter().map(|(header, shared)| (header.seq, shared)).collect();
-        let told = stories(log.entries.iter().map(|(header, _)| header)).into_iter().filter_map(|story| {
+        // The last entry is that this export was begun, which could not have ended yet.
+        let others = &log.entries[..log.entries.len().saturating_sub(1)];
+        let told = stories(others.iter().map(|(header, _)| header)).into_iter().filter_map(|story| {
             let last = match story.ending {
                 Ending::Done { entry, .. } | Ending::Failed { entry, .. } => entry,
                 Ending::Open => story.began.seq,

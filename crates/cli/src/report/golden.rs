@@ -1,5 +1,7 @@
 //! Facts as the tests of the pages have them. What comes from outside has a name that would be markup.
 
+mod audit;
+
 use jiff::{SignedDuration, Timestamp};
 use lethe_engine::drill::{DrillEvidence, Stage};
 use lethe_engine::holds;
@@ -23,6 +25,8 @@ use super::{
     Drilled, Facts, Finding, PastDrill, PastPrune, Placed, Report, Restored, Retained, StoreSeen, StoreUse,
     TargetSeen,
 };
+
+pub(super) use audit::{audit, certificate, empty_audit, finished_certificate, revoked_certificate};
 
 pub(super) const HOSTILE: &str = "<script>alert(1)</script>\"&";
 

@@ -19,6 +19,11 @@ fn everything() -> Vec<(&'static str, Report)> {
         ("retention-empty", golden::empty_retention()),
         ("residency", golden::residency()),
         ("residency-findings", golden::bad_residency()),
+        ("audit", golden::audit()),
+        ("audit-empty", golden::empty_audit()),
+        ("certificate", golden::certificate()),
+        ("certificate-gone", golden::finished_certificate()),
+        ("certificate-revoked", golden::revoked_certificate()),
     ]
 }
 
@@ -54,7 +59,7 @@ fn find(report: &Report, language: Language) -> String {
 
 #[test]
 fn every_page_is_whole_and_brings_everything_along() {
-    assert_eq!(pages().len(), 20);
+    assert_eq!(pages().len(), 30);
 }
 
 #[test]

@@ -57,9 +57,14 @@ impl Settings {
         typed.or_else(|| self.file.audit.key_file.as_ref().map(|file| self.folder.join(file)))
     }
 
-    /// None where nothing is signed.
+    /// None where nothing is signed. A host that was given the settings without the key writes entries like any other.
     pub(crate) fn signing_key(&self, repository: &Repository) -> Result<Option<SigningKey>, Failure> {
-        Ok(self.signing_key_file().map(|file| read_key(&file, repository.id())).transpose()?)
+        let Some(file) = self.signing_key_file() else { return Ok(None) };
+        if !file.exists() {
+            self.warn(format!("{} is not there: the audit log is written, and not signed", file.display()));
+            return Ok(None);
+        }
+        Ok(Some(read_key(&file, repository.id())?))
     }
 
     /// The key that signatures are checked with: the one that was typed, the one of the settings, or that of the secret one.

@@ -9,7 +9,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn every_command_teaches() {
-    let commands: [&[&str]; 27] = [
+    let commands: [&[&str]; 32] = [
         &[],
         &["init"],
         &["snapshot"],
@@ -33,6 +33,11 @@ fn every_command_teaches() {
         &["hold", "remove"],
         &["completions"],
         &["man"],
+        &["audit", "list"],
+        &["audit", "verify"],
+        &["audit", "export"],
+        &["audit", "certificate"],
+        &["audit", "new-key"],
         &["report", "restore"],
         &["report", "drill"],
         &["report", "retention"],

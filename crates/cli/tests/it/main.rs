@@ -3,6 +3,8 @@
 
 /// The policies of `deploy/iam`: who may send which request.
 mod access;
+/// What was done, by whom, and a customer's part of it.
+mod audit;
 /// Drills: what passes, what is found, and what a killed one leaves.
 mod drill;
 /// Whole runs, and the last line for programs.

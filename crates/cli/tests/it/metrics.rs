@@ -83,12 +83,12 @@ fn metrics_tell_what_was_done_last_and_what_waits() {
     }
     assert!(found["lethe_drill_ready_seconds"] > 0.0);
     let left: Vec<_> = std::fs::read_dir(shell.folder.path()).expect("list").flatten().collect();
-    assert!(
-        !left.iter().any(|entry| entry.file_name().to_string_lossy().starts_with(".lethe.prom")),
-        "{left:?}"
-    );
+    assert!(!left.iter().any(|entry| entry.file_name().to_string_lossy().ends_with(".tmp")), "{left:?}");
     // A place that cannot be written to is said, and leaves nothing.
-    shell.run(&["metrics", "--textfile", "/nowhere/lethe.prom"]).expect_code(1).says("cannot be written");
+    shell
+        .run(&["metrics", "--textfile", "/nowhere/lethe.prom"])
+        .expect_code(1)
+        .says("write /nowhere/lethe.prom");
 }
 
 /// Whether the program writes a number of this name.

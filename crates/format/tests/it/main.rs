@@ -10,6 +10,8 @@
 mod archive;
 /// Archives written by the test itself, byte by byte.
 mod archive_bytes;
+/// The audit log: entries, parts, exports.
+mod audit;
 /// Rows in binary form: round trips, any slicing of the stream, garbage.
 mod copy_binary;
 /// Rows in text form: the same, and escapes.

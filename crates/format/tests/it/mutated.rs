@@ -138,13 +138,15 @@ fn no_parser_panics_or_contradicts_itself() {
 /// The corpus is what the parsers understand, or it would test little.
 #[test]
 fn the_corpus_is_understood() {
-    use lethe_format::{archive, keys, ledger, manifest, repository};
+    use lethe_format::{archive, audit, keys, ledger, manifest, repository};
     let naming_key = super::entry_points::NAMING_KEY;
     let all = |name, read: &dyn Fn(&[u8]) -> bool| {
         corpus(name).iter().for_each(|bytes| assert!(read(bytes), "{name}"))
     };
     all("manifest", &|bytes| manifest::Manifest::from_json(bytes).is_ok());
     all("archive", &|bytes| archive::Archive::read(bytes).is_ok());
+    all("audit_entry", &|bytes| audit::Entry::from_bytes(bytes, &naming_key).is_ok());
+    all("audit_export", &|bytes| audit::export::verify(bytes, None).is_ok());
     all("repository", &|bytes| repository::Repository::from_json(bytes).is_ok());
     all("ledger_header", &|bytes| ledger::Header::from_json(bytes).is_ok());
     all("ledger_body", &|bytes| ledger::Body::from_bytes(bytes).is_ok());

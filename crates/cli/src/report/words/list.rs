@@ -364,7 +364,7 @@ words! {
     certificate_revoked: "Taken back: people of this request are not erased any more", "Taget tilbage: personer fra denne anmodning er ikke længere slettet";
     certificate_people: "People on the list", "Personer på listen";
     certificate_backups: "Backups that may hold them", "Sikkerhedskopier, der kan indeholde dem";
-    certificate_restores: "Restores since then, each without them", "Gendannelser siden da, alle uden dem";
+    certificate_restores: "Restores and drills since then, each without them", "Gendannelser og øvelser siden da, alle uden dem";
     certificate_done: "What was done", "Hvad der er gjort";
     certificate_erased: "erased", "slettet";
     certificate_anonymised: "anonymised", "anonymiseret";
