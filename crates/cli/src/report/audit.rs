@@ -89,14 +89,13 @@ pub(super) fn write(facts: &Exported, page: &mut Page) {
     }
     let row = |told: &Told| {
         let about = &told.shared.facts;
-        let people = about.counts.get("people").map(|people| numbers.count(*people));
-        let on = match (&about.snapshot, about.ledger) {
-            (Some(snapshot), _) => Cell::id(snapshot),
-            (None, Some(entry)) => Cell::text(fill(words.audit_entry_of_ledger, &[&numbers.count(entry)])),
-            (None, None) => Cell::Nothing,
+        let on = match (&about.subject, about.counts.get("people"), &about.snapshot) {
+            (Some(subject), Some(people), _) => Cell::name(format!("{} × {subject}", numbers.count(*people))),
+            (Some(subject), None, _) => Cell::name(subject),
+            (None, _, Some(snapshot)) => Cell::id(snapshot),
+            (None, _, None) => Cell::Nothing,
         };
         vec![
-            Cell::text(told.entry),
             Cell::Time(told.at),
             Cell::text(name(words, told.action)),
             match told.ending {
@@ -105,21 +104,18 @@ pub(super) fn write(facts: &Exported, page: &mut Page) {
                 Ending::Open => Cell::text(words.audit_no_end),
             },
             told.shared.request.as_ref().map_or(Cell::Nothing, Cell::name),
-            about.subject.as_ref().map_or(Cell::Nothing, Cell::name),
-            Cell::or_nothing(people),
             on,
+            Cell::Number(numbers.count(told.entry)),
         ]
     };
     if !facts.actions.is_empty() {
         let heads = [
-            words.audit_entry,
             words.audit_when,
             words.audit_what,
             words.audit_how,
             words.audit_request,
-            words.audit_subject,
-            words.audit_people,
             words.audit_on,
+            words.audit_entry,
         ];
         // The newest are those that somebody looks for first.
         let rows: Vec<_> = facts.actions.iter().rev().take(MOST_ROWS).map(row).collect();

@@ -330,7 +330,6 @@ words! {
     audit_subject: "Kind of person", "Slags person";
     audit_people: "People", "Personer";
     audit_on: "About", "Vedrører";
-    audit_entry_of_ledger: "ledger entry {}", "post {} i sletteregistret";
     audit_done: "done", "udført";
     audit_failed: "failed", "mislykkedes";
     audit_no_end: "no end: under way, or interrupted", "ingen afslutning: i gang eller afbrudt";
