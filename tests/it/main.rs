@@ -3,6 +3,8 @@
 
 /// People whose rows stay, and are overwritten.
 mod anonymise;
+/// The log of what was done: writers at once, failures, two stores.
+mod audit;
 /// Nothing of an erased person in any file of the target.
 mod canary;
 /// Deletions that the source database reports itself.

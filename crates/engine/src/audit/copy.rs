@@ -37,6 +37,21 @@ async fn try_follow(
     }
 }
 
+/// Refuses a log of which the second place has the entry that would be written next: two would then go on from here. A second place that
+/// does not answer is no reason to wait.
+pub(super) async fn check_ahead(repository: &Repository, next: Seq) -> Result<(), Error> {
+    let Some(copy) = repository.copy() else { return Ok(()) };
+    let name = ObjectName::new(layout::audit_entry(next))?;
+    if !matches!(copy.ledger_store().head(&name).await, Ok(Some(_))) {
+        return Ok(());
+    }
+    // Another writer may have put it into both since this one was looked at.
+    match repository.ledger_store().head(&name).await? {
+        Some(_) => Ok(()),
+        None => Err(contradiction(next, &copy)),
+    }
+}
+
 /// Gives `to` the entries and checkpoints that it lacks of `from`, in their order, and returns the number of entries.
 ///
 /// # Errors
@@ -80,5 +95,7 @@ pub(crate) async fn bring(from: &Repository, to: &Repository) -> Result<u64, Err
 
 fn contradiction(seq: Seq, copy: &Repository) -> Error {
     let store = copy.ledger_store().url();
-    Error::audit(format!("its copy in {store} has another entry {seq}, or one that this one lacks"))
+    Error::audit(format!(
+        "its copy in {store} has another entry {seq}, or one that this one lacks. If something was done in the second store while the first one was away, lethe copy --back brings what was written down"
+    ))
 }

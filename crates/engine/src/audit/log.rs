@@ -319,6 +319,7 @@ async fn newest(repository: &Repository, last_seen: &LastSeen) -> Result<Option<
             Some(known) => Err(lost(&known)),
         };
     };
+    copy::check_ahead(repository, seq.saturating_add(1)).await?;
     let last = entry(repository, seq).await?.ok_or_else(|| Error::audit(format!("entry {seq} is gone")))?;
     if let Some(known) = known {
         let seen = if known.seq == seq { Some(last.clone()) } else { entry(repository, known.seq).await? };
