@@ -12,6 +12,7 @@ pub mod forge;
 pub mod generator;
 pub mod intercepted_store;
 pub mod memory_store;
+pub mod only_oracle;
 pub mod oracle;
 pub mod retention;
 pub mod s3_settings;

@@ -175,6 +175,7 @@ impl World {
             no_owner: false,
             no_acl: false,
             role: None,
+            only: Vec::new(),
             references: Vec::new(),
             classification: None,
             anonymise: Anonymise::default(),

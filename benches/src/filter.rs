@@ -16,6 +16,7 @@ use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::{Closure, Tombstones};
 use lethe_rules::ledger::Standing;
 use lethe_rules::row_filter::Filters;
+use lethe_rules::scan::Scan as _;
 use serde_json::json;
 
 use crate::record::{Result, median};

@@ -93,7 +93,7 @@ async fn one(world: World, seed: u64, tally: &mut Tally) -> World {
 }
 
 /// Keys of rows that are there, as the server writes them, and a few of none.
-fn some_keys(world: &World, subject: &Subject, rng: &mut ChaCha8Rng) -> Vec<Vec<String>> {
+pub(crate) fn some_keys(world: &World, subject: &Subject, rng: &mut ChaCha8Rng) -> Vec<Vec<String>> {
     let columns: Vec<String> =
         subject.columns.iter().map(|name| format!("{}::text", quote_ident(name))).collect();
     let table = quote_ident(&subject.table);
@@ -126,24 +126,24 @@ fn some_keys(world: &World, subject: &Subject, rng: &mut ChaCha8Rng) -> Vec<Vec<
 }
 
 fn delete_statement(subject: &Subject, keys: &[Vec<String>]) -> String {
+    if keys.is_empty() {
+        return String::new();
+    }
+    format!("DELETE FROM public.{} WHERE {};", quote_ident(&subject.table), has_key(subject, keys))
+}
+
+/// The condition that a row of the subject has one of these keys.
+pub(crate) fn has_key(subject: &Subject, keys: &[Vec<String>]) -> String {
     let columns: Vec<String> =
         subject.columns.iter().map(|name| format!("{}::text", quote_ident(name))).collect();
     let tuple = |key: &Vec<String>| {
         format!("({})", key.iter().map(|value| quote_literal(value)).collect::<Vec<_>>().join(", "))
     };
-    if keys.is_empty() {
-        return String::new();
-    }
     let tuples: Vec<String> = keys.iter().map(tuple).collect();
-    format!(
-        "DELETE FROM public.{} WHERE ({}) IN ({});",
-        quote_ident(&subject.table),
-        columns.join(", "),
-        tuples.join(", ")
-    )
+    format!("({}) IN ({})", columns.join(", "), tuples.join(", "))
 }
 
-async fn erase(world: &World, subject: &Subject, keys: Vec<Vec<String>>) {
+pub(crate) async fn erase(world: &World, subject: &Subject, keys: Vec<Vec<String>>) {
     let columns: Vec<&str> = subject.columns.iter().map(String::as_str).collect();
     let keys = if subject.integer {
         Keys::Integers(

@@ -29,6 +29,8 @@ mod late;
 mod ledger;
 /// What cannot be decided exactly.
 mod objections;
+/// A few subjects restored alone.
+mod only;
 /// A real server, by `make test-s3`.
 mod real_s3;
 /// References that are no foreign keys.
@@ -53,6 +55,8 @@ mod simulation;
 mod store_faults;
 /// A target that crashes, loses connections, is full or has none left.
 mod target_faults;
+/// Customers of a company that serves many.
+mod tenants;
 /// Servers that lack something, chunks that are missing, rows that broke their key before.
 mod unfit;
 /// Checking what is stored without restoring it.

@@ -728,6 +728,10 @@ pub(crate) struct Restore {
     /// Which snapshot: latest, an id, or @TIME for the newest one of that time or before
     #[arg(long, value_name = "WHICH", default_value = "latest")]
     pub(crate) snapshot: String,
+    /// Restore nothing but what belongs to this subject, and what that refers to; may be repeated. SUBJECT and KEY as for
+    /// tombstone add, the values of a composite key with tabs between them
+    #[arg(long, value_name = "SUBJECT=KEY")]
+    pub(crate) only: Vec<String>,
     /// Show the plan and stop before the first write
     #[arg(long)]
     pub(crate) dry_run: bool,

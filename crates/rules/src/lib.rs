@@ -6,6 +6,7 @@
 //! - [`key`]: when two keys are equal.
 //! - [`closure`]: from tombstones to rules for each table, by scanning the tables that others refer to.
 //! - [`coverage`]: which columns may refer to a person, and what says what becomes of them.
+//! - [`only`]: a few subjects restored alone.
 //! - [`row_filter`]: a chunk and its table's rules in, the surviving rows out.
 //! - [`anonymise`]: what the rows of people who are anonymised become.
 //! - [`audit`]: what the audit log says, and which settings are worth an entry of it.
@@ -28,7 +29,9 @@ pub mod key;
 pub mod ledger;
 pub mod lifecycle;
 pub mod objection;
+pub mod only;
 pub mod residency;
 pub mod retention;
 pub mod row_filter;
+pub mod scan;
 pub mod store_fitness;

@@ -58,6 +58,8 @@ pub enum Code {
     OrderDependent,
     /// A row has an id that was erased before the row was there.
     IdReuse,
+    /// Somebody who is to be restored alone has no row that may be restored.
+    NobodyToRestore,
     /// People are anonymised, and nothing says which of their columns to overwrite.
     MissingMask,
     /// A column cannot be overwritten as the settings say.

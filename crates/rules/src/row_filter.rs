@@ -12,9 +12,9 @@ use lethe_format::manifest::CopyFormat;
 use lethe_format::{copy_binary, copy_text};
 
 use crate::anonymise::{Filled, Masks};
-use crate::closure::{Scratch, Verdict, is_hit, verdict};
-use crate::closure::{Sets, TableRules};
+use crate::closure::{Scratch, Sets, TableRules, Verdict, is_erased, is_hit, judge, verdict};
 use crate::key::{KeyBuffer, KeyReader, ValueError};
+use crate::only::{Owned, Wanted};
 
 /// The finished closure: what is asked of each row.
 #[derive(Debug)]
@@ -22,6 +22,10 @@ pub struct Filters {
     pub(crate) rules: BTreeMap<Oid, TableRules>,
     pub(crate) sets: Sets,
     pub(crate) masks: Masks,
+    /// Set if a few subjects are restored alone: whose rows come back.
+    pub(crate) owned: Option<Owned>,
+    /// Set with it: which rows of shared tables come back.
+    pub(crate) wanted: Option<Wanted>,
 }
 
 /// What became of the rows of one chunk.
@@ -99,12 +103,16 @@ impl Filters {
         for_each_row(rules, chunk, |row, place| {
             counts.read += 1;
             let unreadable = |cause| Error::Key { table: rules.name.clone(), cause };
-            let hit = is_hit(rules, &self.sets, row, &mut scratch).map_err(unreadable)?;
-            if !hit && !masked {
+            let verdict = if self.owned.is_some() {
+                self.judge(table, rules, row, &mut scratch).map_err(unreadable)?
+            } else if is_hit(rules, &self.sets, row, &mut scratch).map_err(unreadable)? {
+                verdict(rules, &scratch)
+            } else if masked {
+                Verdict::Keep
+            } else {
                 counts.loaded += 1;
                 return Ok(());
-            }
-            let verdict = if hit { verdict(rules, &scratch) } else { Verdict::Keep };
+            };
             let changes = match verdict {
                 Verdict::Keep => Vec::new(),
                 Verdict::Change(change) => change.fields,
@@ -144,6 +152,44 @@ impl Filters {
         Ok((output.finish(), counts))
     }
 
+    /// What becomes of a row if a few subjects are restored alone.
+    pub(crate) fn judge(
+        &self,
+        table: Oid,
+        rules: &TableRules,
+        row: &Row<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Verdict, ValueError> {
+        if let Some(owned) = &self.owned
+            && !owned.owns(table, row, scratch)?
+        {
+            return Ok(Verdict::Drop);
+        }
+        let verdict = judge(rules, &self.sets, row, scratch)?;
+        if let (Some(wanted), Some(changes)) = (&self.wanted, verdict.changes())
+            && !wanted.wants(table, row, changes, &mut scratch.key)?
+        {
+            return Ok(Verdict::Drop);
+        }
+        Ok(verdict)
+    }
+
+    /// How many of these rows of a restored table are those of somebody who was erased: there should be none. Rows that
+    /// applications have added since count as well.
+    ///
+    /// # Errors
+    /// If the rows do not parse.
+    pub fn count_erased(&self, table: Oid, rows: &[u8]) -> Result<u64, Error> {
+        let Some(rules) = self.rules.get(&table) else { return Ok(0) };
+        let (mut key, mut erased) = (KeyBuffer::default(), 0);
+        for_each_row(rules, rows, |row, _| {
+            let unreadable = |cause| Error::Key { table: rules.name.clone(), cause };
+            erased += u64::from(is_erased(rules, &self.sets, row, &mut key).map_err(unreadable)?);
+            Ok::<_, Error>(())
+        })?;
+        Ok(erased)
+    }
+
     /// False if no row of the table can be dropped or changed.
     fn may_touch(&self, rules: &TableRules) -> bool {
         let any = |set: usize| !self.sets.is_empty(set);
@@ -162,7 +208,9 @@ impl Filters {
     /// Whether rows of this table may be dropped or changed at all.
     #[must_use]
     pub fn touches(&self, table: Oid) -> bool {
-        self.rules.get(&table).is_some_and(|rules| self.may_touch(rules)) || self.masks.touch(table)
+        self.owned.is_some()
+            || self.rules.get(&table).is_some_and(|rules| self.may_touch(rules))
+            || self.masks.touch(table)
     }
 }
 

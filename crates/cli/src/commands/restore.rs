@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use lethe_engine::Repository;
 use lethe_engine::ledger::Freshness;
 use lethe_engine::progress::Progress;
-use lethe_engine::restore::{Plan, RestoreOptions, RestoreReport, Wanted, keep, prepare};
+use lethe_engine::restore::{OnlySubject, Plan, RestoreOptions, RestoreReport, Wanted, keep, prepare};
 use lethe_format::audit::{Action, Facts};
 use lethe_format::ids::EventId;
 use lethe_format::ledger::Head;
@@ -37,6 +37,7 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
         no_owner: args.no_owner,
         no_acl: args.no_acl,
         role: args.role,
+        only: settings.only(&args.only)?,
         freshness: Freshness { known_head, ..options.freshness },
         request: settings.request(),
         ..options
@@ -141,6 +142,7 @@ impl Everyday<'_> {
             no_owner: false,
             no_acl: false,
             role: None,
+            only: Vec::new(),
             references: settings.references()?,
             classification: settings.classification()?,
             anonymise: settings.anonymise(Timestamp::now())?,
@@ -192,9 +194,10 @@ fn show_plan(plan: &Plan, output: &Output) {
     let rows: u64 = plan.tables.iter().map(|table| table.rows).sum();
     let size: u64 = plan.tables.iter().map(|table| table.plain_bytes).sum();
     output.say(format!("  {} rows of {} tables, {}", count(rows), plan.tables.len(), bytes(size)));
+    show_only(&plan.only, output);
     let filtered: Vec<&str> =
         plan.tables.iter().filter(|table| table.filtered).map(|table| table.table.as_str()).collect();
-    if !filtered.is_empty() {
+    if !filtered.is_empty() && plan.only.is_empty() {
         output.say(format!("  rows of erased people may be in: {}", filtered.join(", ")));
     }
     for (reference, because) in
@@ -239,6 +242,15 @@ fn show_plan(plan: &Plan, output: &Output) {
     }
 }
 
+fn show_only(only: &[OnlySubject], output: &Output) {
+    for OnlySubject { subject, keys } in only {
+        output.say(format!(
+            "  only what belongs to {} of subject {subject}, and what that refers to; all else is left out",
+            count(*keys)
+        ));
+    }
+}
+
 fn show_report(report: &RestoreReport, output: &Output) {
     output.say(format!(
         "\n{:<40} {:>14} {:>14} {:>12} {:>10}",
@@ -257,6 +269,7 @@ fn show_report(report: &RestoreReport, output: &Output) {
         output.say(line(&table.table, &table.rows));
     }
     output.say(line("all", &report.rows));
+    show_only(&report.only, output);
     if report.rows.late_removed > 0 {
         output.say(format!(
             "\n{} of the dropped rows had been loaded when the erasure arrived: their tables were emptied and loaded again. They are in none of the tables' files, but in the server's write-ahead log until it is recycled",

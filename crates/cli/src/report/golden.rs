@@ -84,6 +84,7 @@ pub(super) fn restore() -> Report {
             report: RestoreReport {
                 snapshot: "20261123T090000Z-6f3a1c".parse().expect("an id"),
                 ledger_head: head(),
+                only: Vec::new(),
                 rows: rows(1_234_567, 4_300, 12, 25),
                 tables,
                 seconds: Seconds { plan: 12.3, load: 184.2, ready: 243.7, verified: 301.9 },

@@ -27,6 +27,11 @@ pub(super) fn write(facts: &Restored, page: &mut Page) {
         (words.rows_dropped, Cell::text(numbers.count(report.rows.dropped))),
     ]);
     page.heading(words.what_was_restored);
+    let alone = report.only.iter().map(|only| format!("{}: {}", only.subject, numbers.count(only.keys)));
+    let alone: Vec<String> = alone.collect();
+    if !alone.is_empty() {
+        page.list(&[(words.restored_alone, Cell::name(alone.join(", ")))]);
+    }
     page.list(&[
         (words.snapshot, Cell::id(&report.snapshot)),
         (words.ledger_entry, Cell::text(numbers.count(report.ledger_head.seq))),

@@ -5,6 +5,7 @@ mod audit;
 mod classification;
 mod drill;
 mod identity;
+mod only;
 mod reference;
 mod residency;
 mod retention;

@@ -27,6 +27,8 @@ mod manual;
 mod metrics;
 /// What leaves the machine.
 mod nowhere_else;
+/// Somebody restored alone.
+mod only;
 /// `kill -9` at random instants.
 mod random_kills;
 /// Bad input: what is said, the exit code, and that nothing was written.

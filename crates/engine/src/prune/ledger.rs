@@ -19,6 +19,7 @@ use lethe_rules::ledger::{
     Evidence, ExpiryPlan, Standing, StoredSnapshot, expired, needed_by, plan_expiry, unrevoked,
 };
 use lethe_rules::objection::Code;
+use lethe_rules::scan::Scan as _;
 use lethe_store::ObjectName;
 
 use crate::ledger::{self, LastSeen, NewEntry};

@@ -32,7 +32,7 @@ pub(super) async fn take_back(
     statements: &Statements,
     progress: &Progress,
 ) -> Result<(), Error> {
-    let rules = prepared.rules();
+    let rules = prepared.rules()?;
     if target.rules().await? == rules {
         return Ok(());
     }

@@ -24,10 +24,12 @@ mod finish;
 mod large_objects;
 mod late;
 mod load;
+mod only;
 mod outage;
 mod plan;
 mod preflight;
 mod references;
+mod scan;
 mod schedule;
 mod select;
 mod sequences;
@@ -47,6 +49,7 @@ use lethe_format::manifest::{Manifest, Sequence};
 use lethe_format::reference::Reference;
 use lethe_postgres::{ConnectionSettings, Purpose, Server};
 use lethe_rules::anonymise::Anonymise;
+use lethe_rules::closure::Tombstones;
 use lethe_rules::objection::{Code, Objection};
 use lethe_rules::row_filter::Counts;
 use serde::{Deserialize, Serialize};
@@ -58,9 +61,11 @@ use cut_over::CutOver;
 pub use evidence::{RestoreEvidence, RestoredTo, keep};
 pub(crate) use fetch::{chunk as fetch_chunk, schema};
 pub(crate) use load::Memory;
+pub use only::OnlySubject;
 use outage::Outage;
 pub(crate) use plan::rows;
 pub use plan::{Plan, PlannedTable};
+
 pub use select::{SnapshotInfo, Wanted, finished_at, ids as snapshot_ids, list, newest_catalog};
 pub(crate) use select::{choose, load_manifest};
 pub(crate) use target::{begun, query};
@@ -79,6 +84,8 @@ pub struct RestoreOptions {
     pub no_acl: bool,
     /// `SET ROLE` before anything is created.
     pub role: Option<String>,
+    /// Nothing but what belongs to these comes back, and what that refers to; everything if there are none.
+    pub only: Vec<Tombstones>,
     /// References that are no foreign keys, and other answers than a foreign key's own.
     pub references: Vec<Reference>,
     /// Whose data the columns hold, as far as the settings say.
@@ -123,6 +130,9 @@ pub struct Prepared {
 pub struct RestoreReport {
     pub snapshot: SnapshotId,
     pub ledger_head: Head,
+    /// Set if these were restored alone; then the rows of all others count as dropped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<OnlySubject>,
     pub rows: RowCounts,
     pub tables: Vec<TableReport>,
     pub seconds: Seconds,
@@ -346,7 +356,7 @@ impl Prepared {
     }
 
     /// By what rows are filtered: as long as this is the same, what was loaded stays as it is.
-    fn rules(&self) -> String {
+    fn rules(&self) -> Result<String, Error> {
         let mut hash = blake3::Hasher::new();
         for entry in self.ledger.entries().iter().filter(|entry| entry.header.kind.has_keys()) {
             hash.update(&entry.header.seq.to_be_bytes());
@@ -357,7 +367,15 @@ impl Prepared {
         for rule in &self.options.anonymise.masks {
             hash.update(rule.fingerprint().as_bytes());
         }
-        hash.finalize().to_hex().to_string()
+        if let Some(only) = self.only()? {
+            hash.update(only.as_bytes());
+        }
+        Ok(hash.finalize().to_hex().to_string())
+    }
+
+    /// Names exactly those who are restored alone; none if everything is.
+    fn only(&self) -> Result<Option<String>, Error> {
+        only::fingerprint(&self.repository, &self.options.only)
     }
 
     /// Puts the people that the two-year rule found on the ledger, before anything of theirs is loaded.
@@ -424,6 +442,7 @@ impl Prepared {
         RestoreReport {
             snapshot: self.manifest.snapshot.clone(),
             ledger_head,
+            only: self.plan.only.clone(),
             rows: RowCounts::new(total, total_late),
             tables: rows,
             seconds,

@@ -1,6 +1,5 @@
 //! The plan: the closure over this snapshot's rows, and what it does to each table.
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use lethe_format::ids::{Oid, SnapshotId};
 use lethe_format::ledger::{Head, Keys, SubjectRef};
@@ -8,12 +7,15 @@ use lethe_format::manifest::{Chunk, CopyFormat, Manifest};
 use lethe_format::reference::Reference;
 use lethe_postgres::capture::former_keys_table;
 use lethe_rules::closure::{Closure, Tombstones, subject_key};
+use lethe_rules::ledger::Standing;
+use lethe_rules::only::Shared;
 use lethe_rules::retention::Retention;
 use lethe_rules::row_filter::Filters;
+use lethe_rules::scan::Scan;
 use serde::Serialize;
 use std::sync::Arc;
 
-use super::{RestoreOptions, decode, fetch};
+use super::{OnlySubject, RestoreOptions, decode, fetch, only, scan};
 use crate::ledger::VerifiedLedger;
 use crate::progress::Progress;
 use crate::{Error, Repository, objects};
@@ -31,6 +33,9 @@ pub struct Plan {
     pub anonymised: u64,
     /// People of this snapshot who were not seen for so long that they are anonymised, and are not on the ledger yet.
     pub inactive: u64,
+    /// Set if these are restored alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<OnlySubject>,
     /// In the order in which they are loaded: the largest first.
     pub tables: Vec<PlannedTable>,
     /// References by which rows of erased people stay, with the reasons.
@@ -73,27 +78,8 @@ pub(super) async fn make(
     tracing::info!(erased = tombstones, head = ledger.head().seq, hash = %ledger.head().hash, "filtering by");
     let former = former_keys(manifest, &standing.erased);
     standing.erased.extend(former);
-    let mut closure =
-        Closure::new(&manifest.catalog, &options.references, &manifest.tables, &standing, &options.anonymise);
-    while let Some(tables) = closure.next_scan() {
-        let chunks: Vec<(Oid, &Chunk)> = tables
-            .iter()
-            .filter_map(|oid| manifest.tables.iter().find(|data| data.table == *oid))
-            .flat_map(|data| data.chunks.iter().map(|chunk| (data.table, chunk)))
-            .collect();
-        progress.stage("plan", chunks.iter().map(|(_, chunk)| chunk.plain_len).sum());
-        // Decoding is parallel, looking at the rows is not: each row may add to what the next one is asked.
-        let mut decoded = futures_util::stream::iter(chunks)
-            .map(|(table, chunk)| async move { Ok::<_, Error>((table, rows(repository, chunk).await?)) })
-            .buffered(options.jobs.max(1));
-        while let Some((table, rows)) = decoded.try_next().await? {
-            let filter = |cause| Error::Filter { snapshot: manifest.snapshot.clone(), cause };
-            closure.observe(table, &rows).map_err(filter)?;
-            progress.advance(rows.len() as u64);
-        }
-    }
-    let newly_inactive = closure.newly_inactive();
-    let filters = closure.finish().map_err(Error::Refused)?;
+    let scanned = Scanned { repository, manifest, options, progress };
+    let (filters, newly_inactive) = filters(&scanned, &standing).await?;
     let mut tables: Vec<PlannedTable> = manifest
         .tables
         .iter()
@@ -117,6 +103,7 @@ pub(super) async fn make(
         written_ahead: standing.written_ahead,
         anonymised: count(&standing.anonymised),
         inactive: newly_inactive.as_ref().map_or(0, |(_, keys)| keys.len()),
+        only: only::named(&options.only),
         tables,
         kept: options.references.iter().filter(|rule| rule.keeps().is_some()).cloned().collect(),
         incidents: ledger.incidents().to_vec(),
@@ -125,6 +112,45 @@ pub(super) async fn make(
         filters: Arc::new(filters),
         newly_inactive,
     })
+}
+
+/// What the rows are looked at for, and where they are.
+struct Scanned<'a> {
+    repository: &'a Repository,
+    manifest: &'a Manifest,
+    options: &'a RestoreOptions,
+    progress: &'a Progress,
+}
+
+impl Scanned<'_> {
+    async fn show(&self, decision: &mut impl Scan) -> Result<(), Error> {
+        scan::show(self.repository, self.manifest, self.options.jobs, decision, self.progress).await
+    }
+}
+
+/// The finished filters, and the people whom the rule for the inactive found.
+async fn filters(
+    scanned: &Scanned<'_>,
+    standing: &Standing,
+) -> Result<(Filters, Option<(SubjectRef, Keys)>), Error> {
+    let Scanned { manifest, options, .. } = scanned;
+    let (catalog, data, references) = (&manifest.catalog, &manifest.tables, &options.references);
+    if options.only.is_empty() {
+        let mut closure = Closure::new(catalog, references, data, standing, &options.anonymise);
+        scanned.show(&mut closure).await?;
+        let inactive = closure.newly_inactive();
+        return Ok((closure.finish().map_err(Error::Refused)?, inactive));
+    }
+    let mut ownership = Closure::ownership(catalog, references, data, &options.only);
+    scanned.show(&mut ownership).await?;
+    let owned = ownership.into_owned().map_err(Error::Refused)?;
+    let mut closure = Closure::of_few(catalog, references, data, standing, &options.anonymise, owned);
+    scanned.show(&mut closure).await?;
+    let inactive = closure.newly_inactive();
+    let filters = closure.finish().map_err(Error::Refused)?;
+    let mut shared = Shared::new(catalog, references, data, filters);
+    scanned.show(&mut shared).await?;
+    Ok((shared.finish().map_err(Error::Refused)?, inactive))
 }
 
 /// Slower than any restore that was measured, and an hour for what does not depend on the rows.

@@ -9,8 +9,8 @@ use lethe_format::manifest::Manifest;
 use lethe_postgres::{Server, ServerInfo, facts};
 use lethe_rules::objection::{Code, Objection};
 
-use super::RestoreOptions;
 use super::target::{self, Begun};
+use super::{RestoreOptions, only};
 use crate::ledger::VerifiedLedger;
 use crate::{Error, Repository};
 
@@ -26,7 +26,9 @@ pub(super) async fn check(
     let mut objections = Vec::new();
     let info = ServerInfo::read(server).await?;
     server_fits(&info, manifest, &mut objections);
-    target_is_free(server, &info, begun, manifest, &mut objections).await?;
+    let only = only::fingerprint(repository, &options.only)?;
+    let ours = Ours { manifest, only: only.as_deref() };
+    target_is_free(server, &info, begun, ours, &mut objections).await?;
     extensions(server, manifest, &mut objections).await?;
     roles(server, manifest, archive, options, &mut objections).await?;
     tablespaces(server, manifest, &mut objections).await?;
@@ -101,14 +103,14 @@ async fn target_is_free(
     server: &Server,
     info: &ServerInfo,
     begun: Option<&Begun>,
-    manifest: &Manifest,
+    ours: Ours<'_>,
     objections: &mut Vec<Objection>,
 ) -> Result<(), Error> {
     let object = format!("database {}", info.database);
-    if let Some(objection) = ours_or_empty(server, &object, begun, manifest).await? {
+    if let Some(objection) = ours_or_empty(server, &object, begun, ours).await? {
         objections.push(objection);
     }
-    if begun.is_some_and(|begun| begun.cut_over.is_some() && is_ours(begun, manifest)) {
+    if begun.is_some_and(|begun| begun.cut_over.is_some() && ours.is(begun)) {
         // Applications are at work already; only the verification is left.
         return Ok(());
     }
@@ -130,23 +132,38 @@ async fn target_is_free(
     can_be_closed(server, &object, objections).await
 }
 
-fn is_ours(begun: &Begun, manifest: &Manifest) -> bool {
-    begun.snapshot == manifest.snapshot.as_str()
+/// What this restore brings: the same as the one that was begun, or something else.
+#[derive(Clone, Copy)]
+struct Ours<'a> {
+    manifest: &'a Manifest,
+    /// Who is restored alone, as a keyed hash.
+    only: Option<&'a str>,
+}
+
+impl Ours<'_> {
+    fn is(self, begun: &Begun) -> bool {
+        begun.snapshot == self.manifest.snapshot.as_str() && begun.only.as_deref() == self.only
+    }
 }
 
 async fn ours_or_empty(
     server: &Server,
     object: &str,
     begun: Option<&Begun>,
-    manifest: &Manifest,
+    ours: Ours<'_>,
 ) -> Result<Option<Objection>, Error> {
     if let Some(begun) = begun {
-        if is_ours(begun, manifest) {
+        if ours.is(begun) {
             return Ok(None);
         }
-        let Begun { snapshot, .. } = begun;
-        let problem = format!("it holds an unfinished restore of snapshot {snapshot}");
-        let hint = format!("finish it with --snapshot {snapshot}, or drop and create the database");
+        let Begun { snapshot, only, .. } = begun;
+        let (of, with) = match (only.as_deref(), ours.only) {
+            (begun, now) if begun == now => ("", ""),
+            (Some(_), _) => (", of some people or parties alone", " and the --only that it was begun with"),
+            (None, _) => (", of everything", " and without --only"),
+        };
+        let problem = format!("it holds an unfinished restore of snapshot {snapshot}{of}");
+        let hint = format!("finish it with --snapshot {snapshot}{with}, or drop and create the database");
         return Ok(Some(Objection::new(Code::UnfinishedRestore, object, problem).hint(hint)));
     }
     let found = facts::user_objects(server).await?;
@@ -164,9 +181,10 @@ pub(super) async fn is_ours_or_empty(
     server: &Server,
     begun: Option<&Begun>,
     manifest: &Manifest,
+    only: Option<&str>,
 ) -> Result<(), Error> {
     let object = format!("database {}", server.settings().database());
-    match ours_or_empty(server, &object, begun, manifest).await? {
+    match ours_or_empty(server, &object, begun, Ours { manifest, only }).await? {
         None => Ok(()),
         Some(objection) => Err(Error::Refused(vec![objection])),
     }

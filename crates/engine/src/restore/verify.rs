@@ -102,11 +102,10 @@ async fn look_for_erased(prepared: &Prepared, server: &Server, oid: u32) -> Resu
     let mut binary = copy_binary::StreamSplitter::default();
     let mut text = copy_text::StreamSplitter::default();
     let mut rows = Vec::new();
-    let mut count = 0;
     loop {
         let piece = copy.next().await?;
         if let Some(piece) = &piece {
-            count += match data.format {
+            match data.format {
                 CopyFormat::Binary => {
                     binary.push(piece, &mut rows).map_err(|error| Error::damaged(&table.name, error))?
                 }
@@ -115,13 +114,13 @@ async fn look_for_erased(prepared: &Prepared, server: &Server, oid: u32) -> Resu
         }
         if rows.len() > 4 << 20 || piece.is_none() {
             let filter = |cause| Error::Filter { snapshot: manifest.snapshot.clone(), cause };
-            let (_, found) = prepared.plan.filters.apply(oid, &rows, count, &[0; 32]).map_err(filter)?;
-            if found.dropped > 0 {
-                let problem = format!("{} rows of erased people are in the restored database", found.dropped);
+            let found = prepared.plan.filters.count_erased(oid, &rows).map_err(filter)?;
+            if found > 0 {
+                let problem = format!("{found} rows of erased people are in the restored database");
                 let hint = "keep applications away from this database, drop it and restore again";
                 return Err(Error::Verification { object: table.name.to_string(), problem, hint });
             }
-            (rows, count) = (Vec::new(), 0);
+            rows.clear();
         }
         if piece.is_none() {
             return Ok(());

@@ -1,27 +1,30 @@
 //! From the catalog and the tombstones to the rules of each table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use lethe_format::catalog::{Action, AttNum, Catalog, DefaultValue, ForeignKey, Matching, Table};
+use lethe_format::catalog::{Action, AttNum, Catalog, DefaultValue, ForeignKey, Matching};
 use lethe_format::copy_text;
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{CopyFormat, TableData};
 
-use super::edges::{Condition, Edge};
+use super::edges::Edge;
 use super::family;
 use super::hazards::{self, NewValue};
+use super::layouts::{self, Layouts};
 use super::reach::{self, Reach, columns_in};
 use super::sets::{SetDefinition, SetId, Sets};
-use super::subjects::{BoundSubject, SubjectKey};
-use super::table_rules::{Change, Effect, Emit, FieldChange, Guard, Lookout, OnChange, Probe, TableRules};
-use crate::key::{self, Domain, KeyReader};
+use super::subjects::BoundSubject;
+use super::table_rules::{Change, Effect, Emit, FieldChange, Lookout, OnChange, Probe, TableRules};
+use crate::key;
 use crate::objection::{Code, Objection};
 
 /// The rules of every table that the erasure can reach, and the key sets that they ask.
 pub(super) struct Built {
     pub rules: BTreeMap<Oid, TableRules>,
     pub sets: Sets,
+    /// Sets that are asked by references which no server has checked: rows may refer to rows that are not there.
+    pub unchecked: BTreeSet<SetId>,
     pub objections: Vec<Objection>,
 }
 
@@ -38,7 +41,7 @@ pub(super) fn build(
     let mut builder = Builder {
         catalog,
         edges,
-        data,
+        layouts: Layouts { catalog, data },
         sets: Sets::default(),
         rules: BTreeMap::new(),
         objections: Vec::new(),
@@ -53,10 +56,15 @@ pub(super) fn build(
         .collect();
     let reach = reach::reach(catalog, edges, subject_tables);
     let subject_sets = builder.add_subjects(subjects);
-    let mut unvalidated = Vec::new();
+    let (mut unvalidated, mut unchecked) = (Vec::new(), BTreeSet::new());
     for edge in reach.edges.iter().filter_map(|index| edges.get(*index)) {
         match builder.add_edge(edge, &left_behind, &reach) {
-            Ok(Some(set)) if !edge.key.validated && !edge.by_rule => unvalidated.push(set),
+            Ok(Some(set)) if !edge.key.validated => {
+                unchecked.insert(set);
+                if !edge.by_rule {
+                    unvalidated.push(set);
+                }
+            }
             Ok(_) => {}
             Err(objection) => builder.objections.push(objection),
         }
@@ -67,13 +75,13 @@ pub(super) fn build(
         builder.rules_of(table).read |= read;
     }
     builder.choose_scans();
-    Built { rules: builder.rules, sets: builder.sets, objections: builder.objections }
+    Built { rules: builder.rules, sets: builder.sets, unchecked, objections: builder.objections }
 }
 
 struct Builder<'a> {
     catalog: &'a Catalog,
     edges: &'a [Edge],
-    data: &'a [TableData],
+    layouts: Layouts<'a>,
     sets: Sets,
     rules: BTreeMap<Oid, TableRules>,
     objections: Vec<Objection>,
@@ -93,17 +101,18 @@ impl Builder<'_> {
             let set = self.sets.add(definition, keys);
             sets.push(set);
             for leaf in family::reached_by_delete(self.catalog, table) {
-                let probe = self.reader_in(table, &columns, leaf, &domains).map(|(fields, reader)| Probe {
-                    label: format!("subject {label}"),
-                    is_subject: true,
-                    fields,
-                    reader,
-                    guard: None,
-                    set,
-                    tombstones: None,
-                    on_drop: Effect::Drop,
-                    on_change: OnChange::Never,
-                });
+                let probe =
+                    self.layouts.reader_in(table, &columns, leaf, &domains).map(|(fields, reader)| Probe {
+                        label: format!("subject {label}"),
+                        is_subject: true,
+                        fields,
+                        reader,
+                        guard: None,
+                        set,
+                        tombstones: None,
+                        on_drop: Effect::Drop,
+                        on_change: OnChange::Never,
+                    });
                 match probe {
                     Ok(probe) => self.add_probe(leaf, probe),
                     Err(problem) => {
@@ -145,7 +154,7 @@ impl Builder<'_> {
     fn add_lookouts(&mut self, gone: Vec<BoundSubject>) {
         for BoundSubject { label, table, columns, domains, keys } in gone {
             for leaf in family::reached_by_delete(self.catalog, table) {
-                match self.reader_in(table, &columns, leaf, &domains) {
+                match self.layouts.reader_in(table, &columns, leaf, &domains) {
                     Ok((fields, reader)) => self.rules_of(leaf).lookouts.push(Lookout {
                         label: label.clone(),
                         fields,
@@ -174,7 +183,7 @@ impl Builder<'_> {
         else {
             return Ok(None);
         };
-        let object = if edge.by_rule { label(edge) } else { format!("{} of {}", label(edge), child.name) };
+        let object = edge.object(child);
         if key.temporal {
             let problem = "references over periods of time are not followed";
             return Err(Objection::new(Code::UnsupportedReference, object, problem));
@@ -183,7 +192,7 @@ impl Builder<'_> {
             return Err(Objection::new(Code::UnsupportedReference, object, "it has more than 64 columns"));
         }
         let undecidable = |problem: String| Objection::new(Code::UndecidableEquality, &object, problem);
-        let domains = domains(self.catalog, key, parent, child).map_err(undecidable)?;
+        let domains = layouts::domains(self.catalog, key, parent, child).map_err(undecidable)?;
         let parent_columns: Vec<AttNum> = key.columns.iter().map(|pair| pair.parent).collect();
         let definition = SetDefinition {
             tombstones: false,
@@ -196,8 +205,10 @@ impl Builder<'_> {
             None => {
                 let set = self.sets.add(definition, key::KeySet::new(&domains));
                 for leaf in family::leaves(self.catalog, key.parent) {
-                    let (fields, reader) =
-                        self.reader_in(key.parent, &parent_columns, leaf, &domains).map_err(undecidable)?;
+                    let (fields, reader) = self
+                        .layouts
+                        .reader_in(key.parent, &parent_columns, leaf, &domains)
+                        .map_err(undecidable)?;
                     self.rules_of(leaf).emits.push(Emit { fields, reader, set, prefilled: false });
                 }
                 set
@@ -213,16 +224,20 @@ impl Builder<'_> {
         });
         for leaf in family::leaves(self.catalog, key.child) {
             let (fields, reader) =
-                self.reader_in(key.child, &child_columns, leaf, &domains).map_err(undecidable)?;
+                self.layouts.reader_in(key.child, &child_columns, leaf, &domains).map_err(undecidable)?;
             let on_drop = match key.on_delete {
                 Action::NoAction | Action::Restrict | Action::Cascade => Effect::Drop,
                 action => Effect::Change(self.change(key, leaf, action, &reach::set_columns(key))?),
             };
             let on_change = self.on_change(key, leaf, reach)?;
-            let guard =
-                edge.when.as_ref().map(|when| self.guard(when, leaf)).transpose().map_err(undecidable)?;
+            let guard = edge
+                .when
+                .as_ref()
+                .map(|when| self.layouts.guard(when, leaf))
+                .transpose()
+                .map_err(undecidable)?;
             let probe = Probe {
-                label: label(edge),
+                label: edge.label(),
                 is_subject: false,
                 fields,
                 reader,
@@ -235,12 +250,6 @@ impl Builder<'_> {
             self.add_probe(leaf, probe);
         }
         Ok(Some(set))
-    }
-
-    fn guard(&self, when: &Condition, leaf: Oid) -> Result<Guard, String> {
-        let SubjectKey { table, columns, reader } = &when.column;
-        let (fields, reader) = self.reader_in(*table, columns, leaf, &reader.domains())?;
-        Ok(Guard { fields, reader, value: when.value.clone() })
     }
 
     fn on_change(&self, key: &ForeignKey, leaf: Oid, reach: &Reach) -> Result<OnChange, Objection> {
@@ -283,12 +292,13 @@ impl Builder<'_> {
         };
         let table = self.catalog.table(leaf).ok_or_else(|| missing("its table"))?;
         let mapped = columns_in(self.catalog, key.child, columns, leaf).ok_or_else(|| missing("a column"))?;
-        let format = self.layout(leaf).map_or(CopyFormat::Text, |data| data.format);
+        let format = self.layouts.of(leaf).map_or(CopyFormat::Text, |data| data.format);
         let mut fields = Vec::new();
         let mut values = Vec::new();
         let mut refused = None;
         for attnum in mapped {
             let field = self
+                .layouts
                 .field(leaf, attnum)
                 .map_err(|problem| Objection::new(Code::UnsupportedReference, &object, problem))?;
             let default = table.column(attnum).and_then(|column| column.default.as_ref());
@@ -325,12 +335,12 @@ impl Builder<'_> {
     }
 
     fn rules_of(&mut self, leaf: Oid) -> &mut TableRules {
-        let (catalog, data) = (self.catalog, self.data);
+        let layouts = self.layouts;
         self.rules.entry(leaf).or_insert_with(|| {
-            let layout = data.iter().find(|data| data.table == leaf);
+            let layout = layouts.of(leaf);
             TableRules {
                 table: leaf,
-                name: catalog.table(leaf).map(|table| table.name.to_string()).unwrap_or_default(),
+                name: layouts.name(leaf),
                 format: layout.map_or(CopyFormat::Binary, |data| data.format),
                 field_count: layout.map_or(0, |data| data.columns.len()),
                 probes: Vec::new(),
@@ -340,50 +350,6 @@ impl Builder<'_> {
                 scan: false,
             }
         })
-    }
-
-    fn layout(&self, leaf: Oid) -> Option<&TableData> {
-        self.data.iter().find(|data| data.table == leaf)
-    }
-
-    /// The position of a column in the stored rows.
-    fn field(&self, leaf: Oid, attnum: AttNum) -> Result<usize, String> {
-        let position =
-            self.layout(leaf).and_then(|data| data.columns.iter().position(|column| *column == attnum));
-        position.ok_or_else(|| {
-            let table = self.catalog.table(leaf);
-            let column = table.and_then(|table| table.column(attnum)).map_or("?", |column| &column.name);
-            let table = table.map(|table| table.name.to_string()).unwrap_or_default();
-            format!(
-                "its column {column} in {table} is computed by the server and not part of the stored rows"
-            )
-        })
-    }
-
-    /// Positions and reader of a key's columns in a leaf of `relation`.
-    fn reader_in(
-        &self,
-        relation: Oid,
-        columns: &[AttNum],
-        leaf: Oid,
-        domains: &[Domain],
-    ) -> Result<(Vec<usize>, KeyReader), String> {
-        let mapped = columns_in(self.catalog, relation, columns, leaf)
-            .ok_or("a partition lacks one of its columns")?;
-        let table = self.catalog.table(leaf).ok_or("its table is not in the snapshot")?;
-        let mut fields = Vec::new();
-        let mut readers = Vec::new();
-        for (attnum, domain) in mapped.iter().zip(domains) {
-            fields.push(self.field(leaf, *attnum)?);
-            let column = table.column(*attnum).ok_or("a column is not in the snapshot")?;
-            let reader = key::reader(self.catalog, column, domain).map_err(|reason| reason.to_string())?;
-            let text = self.layout(leaf).is_some_and(|data| data.format == CopyFormat::Text);
-            if text && !reader.has_text_form() {
-                return Err(format!("the text form of {}.{} cannot be compared", table.name, column.name));
-            }
-            readers.push(reader);
-        }
-        Ok((fields, KeyReader::new(readers)))
     }
 
     /// Where rows can only be dropped because a tombstone names them, and the key that others refer to is the
@@ -432,40 +398,6 @@ impl Builder<'_> {
             rules.scan = records || conflicting || rules.probes.iter().any(changes);
         }
     }
-}
-
-/// For messages.
-fn label(edge: &Edge) -> String {
-    if edge.by_rule {
-        format!("reference {}", edge.key.name)
-    } else {
-        format!("foreign key {}", edge.key.name)
-    }
-}
-
-fn domains(
-    catalog: &Catalog,
-    key: &ForeignKey,
-    parent: &Table,
-    child: &Table,
-) -> Result<Vec<Domain>, String> {
-    let mut domains = Vec::new();
-    for pair in &key.columns {
-        let (Some(parent_column), Some(child_column)) =
-            (parent.column(pair.parent), child.column(pair.child))
-        else {
-            return Err("a column is not in the snapshot".to_owned());
-        };
-        let domain =
-            key::operator_domain(catalog, &pair.operator, parent_column, child_column).map_err(|reason| {
-                format!(
-                    "{}.{} → {}.{}: {reason}",
-                    child.name, child_column.name, parent.name, parent_column.name
-                )
-            })?;
-        domains.push(domain);
-    }
-    Ok(domains)
 }
 
 /// A value as COPY carries it, and as a key reader takes it.

@@ -19,6 +19,19 @@ pub(crate) struct Edge {
     pub when: Option<Condition>,
 }
 
+impl Edge {
+    /// For messages.
+    pub(crate) fn label(&self) -> String {
+        let kind = if self.by_rule { "reference" } else { "foreign key" };
+        format!("{kind} {}", self.key.name)
+    }
+
+    /// What an objection is about; the name of a foreign key is one of its table's alone.
+    pub(crate) fn object(&self, child: &Table) -> String {
+        if self.by_rule { self.label() } else { format!("{} of {}", self.label(), child.name) }
+    }
+}
+
 /// The reference is there only in rows in which a column of the child has one value.
 #[derive(Debug)]
 pub(crate) struct Condition {
@@ -28,7 +41,7 @@ pub(crate) struct Condition {
 
 /// The foreign keys that the server enforces, with the settings' actions where they say something else; then the settings'
 /// own references.
-pub(super) fn edges(catalog: &Catalog, references: &[Reference]) -> (Vec<Edge>, Vec<Objection>) {
+pub(crate) fn edges(catalog: &Catalog, references: &[Reference]) -> (Vec<Edge>, Vec<Objection>) {
     let declared = catalog.foreign_keys.iter().filter(|key| key.enforced);
     let declared = declared.map(|key| Edge { key: key.clone(), by_rule: false, when: None });
     let mut edges: Vec<Edge> = declared.collect();
@@ -58,6 +71,14 @@ pub(super) fn edges(catalog: &Catalog, references: &[Reference]) -> (Vec<Edge>, 
         }
     }
     (edges, objections)
+}
+
+/// Everything by which one row refers to another, whatever an erasure does about it: all foreign keys, and the settings'
+/// references, those included by which rows are kept. What cannot be bound is an objection of [`edges`].
+pub(crate) fn all_references(catalog: &Catalog, references: &[Reference]) -> Vec<Edge> {
+    let declared = catalog.foreign_keys.iter();
+    let declared = declared.map(|key| Edge { key: key.clone(), by_rule: false, when: None });
+    declared.chain(references.iter().filter_map(|reference| bind(catalog, reference).ok())).collect()
 }
 
 /// Those of the references whose tables and columns are in the catalog, and an objection to each of the others.

@@ -4,8 +4,8 @@
 //!    which tables can lose or change rows at all.
 //! 2. [`build`] turns each of them into *probes* of its children (is the row that this one refers to gone?) and
 //!    *emits* of its parents (record the key of each row that goes).
-//! 3. The caller scans the tables that [`Closure::next_scan`] names, parents first and cycles until nothing new is
-//!    found, and shows every chunk to [`Closure::observe`]. Tables that nobody refers to need no scan.
+//! 3. The caller scans the tables that [`Scan::next_scan`] names, parents first and cycles until nothing new is
+//!    found, and shows every chunk to [`Scan::observe`]. Tables that nobody refers to need no scan.
 //! 4. [`Closure::finish`] gives the [`Filters`], or every objection.
 //!
 //! The outcome is that of restoring everything and deleting the subjects on a server, with `NO ACTION` and `RESTRICT`
@@ -16,8 +16,10 @@ mod build;
 mod edges;
 pub(crate) mod family;
 pub(crate) mod hazards;
+mod layouts;
 mod order;
 mod reach;
+mod restrict;
 mod sets;
 mod subjects;
 mod table_rules;
@@ -30,21 +32,25 @@ use lethe_format::ids::Oid;
 use lethe_format::manifest::TableData;
 
 use crate::anonymise::{self, Anonymise, Inactive, Masks};
-use crate::key::KeyBuffer;
+use crate::key::{KeyBuffer, KeyReader};
 use crate::ledger::Standing;
 use crate::objection::{Code, Objection};
+use crate::only::Owned;
 use crate::row_filter::{Error, Filters, Row, for_each_row};
+use crate::scan::Scan;
 pub use edges::known_references;
+pub(crate) use edges::{Edge, all_references};
+pub(crate) use layouts::{Layouts, domains};
 use lethe_format::ledger::{Keys, SubjectRef};
 use lethe_format::reference::Reference;
 use order::Group;
 pub(crate) use reach::columns_in;
-pub(crate) use sets::Sets;
+pub(crate) use sets::{SetDefinition, Sets};
 pub use subjects::{KeyError, SubjectKey, Tombstones, parse_keys, subject_key};
-pub(crate) use table_rules::TableRules;
-use table_rules::{Effect, FieldChange};
+use table_rules::Effect;
+pub(crate) use table_rules::{FieldChange, Guard, Probe, TableRules};
 use verdict::RowChange;
-pub(crate) use verdict::{Scratch, Verdict, is_hit, judge, verdict};
+pub(crate) use verdict::{Scratch, Verdict, is_asked, is_erased, is_hit, judge, verdict};
 
 /// The tables of which whole rows may go with one of these subjects, by foreign keys and by the settings' references.
 #[must_use]
@@ -66,6 +72,8 @@ pub struct Closure {
     sets: Sets,
     masks: Masks,
     inactive: Option<Inactive>,
+    /// Set if a few subjects are restored alone.
+    owned: Option<Owned>,
     objections: Vec<Objection>,
     groups: Vec<Group>,
     stage: Stage,
@@ -96,6 +104,30 @@ impl Closure {
         standing: &Standing,
         anonymise: &Anonymise,
     ) -> Self {
+        Self::prepare(catalog, references, data, standing, anonymise, None)
+    }
+
+    /// The closure if nothing comes back but what these own, and what that refers to: rows of others count as erased.
+    #[must_use]
+    pub fn of_few(
+        catalog: &Catalog,
+        references: &[Reference],
+        data: &[TableData],
+        standing: &Standing,
+        anonymise: &Anonymise,
+        owned: Owned,
+    ) -> Self {
+        Self::prepare(catalog, references, data, standing, anonymise, Some(owned))
+    }
+
+    fn prepare(
+        catalog: &Catalog,
+        references: &[Reference],
+        data: &[TableData],
+        standing: &Standing,
+        anonymise: &Anonymise,
+        owned: Option<Owned>,
+    ) -> Self {
         let (edges, mut objections) = edges::edges(catalog, references);
         let mut bound = |tombstones: &[Tombstones]| -> Vec<subjects::BoundSubject> {
             let mut subjects = Vec::new();
@@ -116,117 +148,34 @@ impl Closure {
         });
         let read = inactive.iter().flat_map(|rule| rule.tables.iter().map(|bound| (bound.table, true)));
         let others = masks.tables.keys().map(|table| (*table, false)).chain(read);
-        let built = build::build(catalog, &edges, data, erased, gone, others);
+        let built = match &owned {
+            None => build::build(catalog, &edges, data, erased, gone, others),
+            Some(owned) => {
+                let others = others.chain(data.iter().map(|data| (data.table, false)));
+                let subjects = erased.into_iter().chain(restrict::nobody(owned)).collect();
+                let mut built = build::build(catalog, &edges, data, subjects, gone, others);
+                restrict::restrict(&mut built, catalog, owned);
+                built
+            }
+        };
         objections.extend(built.objections);
-        let groups = order::groups(&built.rules);
+        Self { masks, inactive, owned, ..Self::of_rules(built.rules, built.sets, objections) }
+    }
+
+    fn of_rules(rules: BTreeMap<Oid, TableRules>, sets: Sets, objections: Vec<Objection>) -> Self {
+        let groups = order::groups(&rules);
         Self {
-            rules: built.rules,
-            sets: built.sets,
-            masks,
-            inactive,
+            rules,
+            sets,
+            masks: Masks::default(),
+            inactive: None,
+            owned: None,
             objections,
             groups,
             stage: Stage::Before(0),
             grew: false,
             pass_objections: BTreeSet::new(),
         }
-    }
-
-    /// The tables to read next, in this order; none when the closure is complete or cannot become so.
-    ///
-    /// Each chunk of these tables must be given to [`Self::observe`] before this is called again.
-    pub fn next_scan(&mut self) -> Option<Vec<Oid>> {
-        if !self.objections.is_empty() {
-            return None;
-        }
-        loop {
-            match self.stage {
-                Stage::Before(group) => {
-                    let Some(tables) = self.groups.get(group).map(|group| self.to_scan(group)) else {
-                        self.stage = Stage::Witnesses;
-                        let tables = self.witness_tables();
-                        if tables.is_empty() {
-                            continue;
-                        }
-                        return Some(tables);
-                    };
-                    if tables.is_empty() {
-                        self.stage = Stage::Before(group + 1);
-                        continue;
-                    }
-                    self.stage = Stage::During(group);
-                    self.grew = false;
-                    self.pass_objections.clear();
-                    return Some(tables);
-                }
-                Stage::During(group) => {
-                    let again = self.grew && self.groups.get(group).is_some_and(|group| group.cyclic);
-                    if again {
-                        self.stage = Stage::Before(group);
-                        continue;
-                    }
-                    self.objections.extend(std::mem::take(&mut self.pass_objections));
-                    self.stage = Stage::Before(group + 1);
-                }
-                Stage::Witnesses => {
-                    self.stage = Stage::Done;
-                    self.check_witnesses();
-                }
-                Stage::Done => return None,
-            }
-        }
-    }
-
-    /// Looks at all rows of one chunk of a table that [`Self::next_scan`] named.
-    ///
-    /// # Errors
-    /// If the rows or a key in them do not parse.
-    pub fn observe(&mut self, table: Oid, chunk: &[u8]) -> Result<(), Error> {
-        let Some(rules) = self.rules.get(&table) else { return Ok(()) };
-        let mut scratch = Scratch::default();
-        let mut key = KeyBuffer::default();
-        let (sets, stage) = (&mut self.sets, self.stage);
-        let (grew, objections) = (&mut self.grew, &mut self.pass_objections);
-        let (masks, mut inactive) = (&mut self.masks, self.inactive.as_mut());
-        for_each_row(rules, chunk, |row, _| {
-            let unreadable = |cause| Error::Key { table: rules.name.clone(), cause };
-            let verdict = judge(rules, sets, row, &mut scratch).map_err(unreadable)?;
-            if stage == Stage::Witnesses {
-                return witness(rules, sets, row, &verdict, &mut key).map_err(unreadable);
-            }
-            if !matches!(verdict, Verdict::Drop) {
-                for lookout in &rules.lookouts {
-                    if row.read_key(&lookout.fields, &lookout.reader, &mut key).map_err(unreadable)?
-                        && lookout.keys.contains(&key)
-                    {
-                        objections.insert(lookout.objection(&rules.name));
-                    }
-                }
-                if let Some((inactive, keys)) = inactive
-                    .as_deref_mut()
-                    .and_then(|inactive| masks.keys.get_mut(inactive.mask).map(|keys| (inactive, keys)))
-                {
-                    inactive.observe(table, row, keys, &mut key).map_err(unreadable)?;
-                }
-            }
-            match verdict {
-                Verdict::Keep => {}
-                Verdict::Drop => {
-                    for emit in rules.emits.iter().filter(|emit| !emit.prefilled) {
-                        if row.read_key(&emit.fields, &emit.reader, &mut key).map_err(unreadable)? {
-                            *grew |= sets.dropped[emit.set].insert(&key);
-                        }
-                    }
-                }
-                Verdict::Change(change) => {
-                    *grew |= record_change(rules, sets, row, &change, &mut key).map_err(unreadable)?;
-                }
-                Verdict::Conflict(objection) => {
-                    objections.insert(objection);
-                }
-            }
-            Ok(())
-        })
     }
 
     /// The people that the rule for the inactive found, and the ledger does not know yet; complete when the scans are.
@@ -249,7 +198,7 @@ impl Closure {
             objections.dedup();
             return Err(objections);
         }
-        Ok(Filters { rules: self.rules, sets: self.sets, masks: self.masks })
+        Ok(Filters { rules: self.rules, sets: self.sets, masks: self.masks, owned: self.owned, wanted: None })
     }
 
     fn to_scan(&self, group: &Group) -> Vec<Oid> {
@@ -292,6 +241,106 @@ impl Closure {
     }
 }
 
+impl Scan for Closure {
+    fn next_scan(&mut self) -> Option<Vec<Oid>> {
+        if !self.objections.is_empty() {
+            return None;
+        }
+        loop {
+            match self.stage {
+                Stage::Before(group) => {
+                    let Some(tables) = self.groups.get(group).map(|group| self.to_scan(group)) else {
+                        self.stage = Stage::Witnesses;
+                        let tables = self.witness_tables();
+                        if tables.is_empty() {
+                            continue;
+                        }
+                        return Some(tables);
+                    };
+                    if tables.is_empty() {
+                        self.stage = Stage::Before(group + 1);
+                        continue;
+                    }
+                    self.stage = Stage::During(group);
+                    self.grew = false;
+                    self.pass_objections.clear();
+                    return Some(tables);
+                }
+                Stage::During(group) => {
+                    let again = self.grew && self.groups.get(group).is_some_and(|group| group.cyclic);
+                    if again {
+                        self.stage = Stage::Before(group);
+                        continue;
+                    }
+                    self.objections.extend(std::mem::take(&mut self.pass_objections));
+                    self.stage = Stage::Before(group + 1);
+                }
+                Stage::Witnesses => {
+                    self.stage = Stage::Done;
+                    self.check_witnesses();
+                }
+                Stage::Done => return None,
+            }
+        }
+    }
+
+    fn observe(&mut self, table: Oid, chunk: &[u8]) -> Result<(), Error> {
+        let Some(rules) = self.rules.get(&table) else { return Ok(()) };
+        let mut scratch = Scratch::default();
+        let mut key = KeyBuffer::default();
+        let (sets, stage) = (&mut self.sets, self.stage);
+        let (grew, objections) = (&mut self.grew, &mut self.pass_objections);
+        let (masks, mut inactive, owned) = (&mut self.masks, self.inactive.as_mut(), self.owned.as_ref());
+        for_each_row(rules, chunk, |row, _| {
+            let unreadable = |cause| Error::Key { table: rules.name.clone(), cause };
+            if let Some(owned) = owned
+                && !owned.owns(table, row, &mut scratch).map_err(unreadable)?
+            {
+                if stage != Stage::Witnesses {
+                    *grew |= restrict::record_others(rules, sets, row, &mut key).map_err(unreadable)?;
+                }
+                return Ok(());
+            }
+            let verdict = judge(rules, sets, row, &mut scratch).map_err(unreadable)?;
+            if stage == Stage::Witnesses {
+                return witness(rules, sets, row, &verdict, &mut key).map_err(unreadable);
+            }
+            if !matches!(verdict, Verdict::Drop) {
+                for lookout in &rules.lookouts {
+                    if row.read_key(&lookout.fields, &lookout.reader, &mut key).map_err(unreadable)?
+                        && lookout.keys.contains(&key)
+                    {
+                        objections.insert(lookout.objection(&rules.name));
+                    }
+                }
+                if let Some((inactive, keys)) = inactive
+                    .as_deref_mut()
+                    .and_then(|inactive| masks.keys.get_mut(inactive.mask).map(|keys| (inactive, keys)))
+                {
+                    inactive.observe(table, row, keys, &mut key).map_err(unreadable)?;
+                }
+            }
+            match verdict {
+                Verdict::Keep => {}
+                Verdict::Drop => {
+                    for emit in rules.emits.iter().filter(|emit| !emit.prefilled) {
+                        if row.read_key(&emit.fields, &emit.reader, &mut key).map_err(unreadable)? {
+                            *grew |= sets.dropped[emit.set].insert(&key);
+                        }
+                    }
+                }
+                Verdict::Change(change) => {
+                    *grew |= record_change(rules, sets, row, &change, &mut key).map_err(unreadable)?;
+                }
+                Verdict::Conflict(objection) => {
+                    objections.insert(objection);
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
 /// Notes the old keys of a changed row, and what its new values refer to.
 fn record_change(
     rules: &TableRules,
@@ -310,7 +359,7 @@ fn record_change(
         }
     }
     for probe in change.needs_parent.iter().filter_map(|index| rules.probes.get(*index)) {
-        if new_key(row, &change.fields, probe, key)? {
+        if new_key(row, &change.fields, &probe.fields, &probe.reader, key)? {
             // A key that is needed is no reason for another pass: it drops and changes nothing.
             sets.needed[probe.set].insert(key);
         }
@@ -319,14 +368,18 @@ fn record_change(
 }
 
 /// Reads the key that a row refers to after the change; false if a part of it is NULL.
-fn new_key(
+pub(crate) fn new_key(
     row: &Row<'_>,
     changes: &[FieldChange],
-    probe: &table_rules::Probe,
+    fields: &[usize],
+    reader: &KeyReader,
     key: &mut KeyBuffer,
 ) -> Result<bool, crate::key::ValueError> {
+    if !changes.iter().any(|change| fields.contains(&change.field)) {
+        return row.read_key(fields, reader, key);
+    }
     let mut values = Vec::new();
-    for field in &probe.fields {
+    for field in fields {
         let value = match changes.iter().find(|change| change.field == *field) {
             Some(change) => change.plain.as_deref().map(std::borrow::Cow::Borrowed),
             None => row.value(*field)?,
@@ -336,7 +389,7 @@ fn new_key(
             None => return Ok(false),
         }
     }
-    row.read_values(&values, &probe.reader, key)?;
+    row.read_values(&values, reader, key)?;
     Ok(true)
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Sets {
     pub needed: Vec<KeySet>,
     /// Those of `needed` that a surviving row has.
     pub alive: Vec<KeySet>,
+    /// Where few are restored alone and every reference leads to a row: all keys that are theirs. Any other is gone.
+    pub only: Vec<Option<KeySet>>,
 }
 
 impl Sets {
@@ -40,6 +42,7 @@ impl Sets {
         self.alive.push(KeySet::new(&definition.domains));
         self.dropped.push(dropped);
         self.changed.push(ChangedKeys::default());
+        self.only.push(None);
         self.definitions.push(definition);
         self.definitions.len() - 1
     }
@@ -49,7 +52,13 @@ impl Sets {
     }
 
     pub(crate) fn is_empty(&self, set: SetId) -> bool {
-        self.dropped[set].is_empty() && self.changed[set].is_empty()
+        self.dropped[set].is_empty() && self.changed[set].is_empty() && self.only[set].is_none()
+    }
+
+    /// Whether the row with this key is gone.
+    #[inline]
+    pub(crate) fn is_gone(&self, set: SetId, key: &KeyBuffer) -> bool {
+        self.dropped[set].contains(key) || self.only[set].as_ref().is_some_and(|only| !only.contains(key))
     }
 }
 

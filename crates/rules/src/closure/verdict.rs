@@ -1,7 +1,7 @@
 //! The verdict over one row: kept, dropped or changed, or a conflict that nobody may decide by guessing.
 
 use super::sets::Sets;
-use super::table_rules::{Effect, FieldChange, OnChange, Probe, TableRules};
+use super::table_rules::{Effect, FieldChange, Guard, OnChange, Probe, TableRules};
 use crate::key::{KeyBuffer, ValueError};
 use crate::objection::{Code, Objection};
 use crate::row_filter::Row;
@@ -13,6 +13,17 @@ pub(crate) enum Verdict {
     Change(RowChange),
     /// The server would refuse, or the outcome hangs on the order in which its triggers fire.
     Conflict(Objection),
+}
+
+impl Verdict {
+    /// What is changed in a row that stays; none if it does not.
+    pub(crate) fn changes(&self) -> Option<&[FieldChange]> {
+        match self {
+            Self::Keep => Some(&[]),
+            Self::Change(change) => Some(&change.fields),
+            Self::Drop | Self::Conflict(_) => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -56,7 +67,7 @@ pub(crate) fn is_hit(
         if !asked || !row.read_key(&probe.fields, &probe.reader, &mut scratch.key)? {
             continue;
         }
-        let dropped = |set: usize| sets.dropped[set].contains(&scratch.key);
+        let dropped = |set: usize| sets.is_gone(set, &scratch.key);
         let hit = if dropped(probe.set) || probe.tombstones.is_some_and(dropped) {
             (index, None)
         } else if let Some(nulled) = sets.changed[probe.set].get(&scratch.key) {
@@ -65,18 +76,41 @@ pub(crate) fn is_hit(
             continue;
         };
         // Read last: few rows refer to anybody who is gone, whatever their kind.
-        let counts = match &probe.guard {
-            None => true,
-            Some(guard) => {
-                row.read_key(&guard.fields, &guard.reader, &mut scratch.key)?
-                    && guard.value.contains(&scratch.key)
-            }
-        };
-        if counts {
+        if is_asked(probe.guard.as_ref(), row, &mut scratch.key)? {
             scratch.hits.push(hit);
         }
     }
     Ok(!scratch.hits.is_empty())
+}
+
+/// Whether a reference that depends on another field is there in this row.
+pub(crate) fn is_asked(
+    guard: Option<&Guard>,
+    row: &Row<'_>,
+    key: &mut KeyBuffer,
+) -> Result<bool, ValueError> {
+    let Some(guard) = guard else { return Ok(true) };
+    Ok(row.read_key(&guard.fields, &guard.reader, key)? && guard.value.contains(key))
+}
+
+/// Whether a row that is in the target already refers to somebody who was erased. Rows that came to it since do not count
+/// as others' where few were restored alone.
+pub(crate) fn is_erased(
+    rules: &TableRules,
+    sets: &Sets,
+    row: &Row<'_>,
+    key: &mut KeyBuffer,
+) -> Result<bool, ValueError> {
+    for probe in rules.probes.iter().filter(|probe| matches!(probe.on_drop, Effect::Drop)) {
+        let dropped = |set: usize, key: &KeyBuffer| sets.dropped[set].contains(key);
+        if row.read_key(&probe.fields, &probe.reader, key)?
+            && (dropped(probe.set, key) || probe.tombstones.is_some_and(|set| dropped(set, key)))
+            && is_asked(probe.guard.as_ref(), row, key)?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What becomes of the row that was asked about last, and was hit.

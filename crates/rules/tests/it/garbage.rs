@@ -4,6 +4,7 @@ use lethe_format::manifest::CopyFormat;
 use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::{Closure, Tombstones};
 use lethe_rules::ledger::Standing;
+use lethe_rules::scan::Scan as _;
 use proptest::prelude::*;
 
 use crate::schema::{Reference, Rule, catalog, data, encode, oid, rules};

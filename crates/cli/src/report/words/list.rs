@@ -75,6 +75,7 @@ words! {
     rows_loaded: "Rows loaded", "Indlæste rækker";
     rows_dropped: "Rows left out", "Udeladte rækker";
     what_was_restored: "What was restored", "Hvad der blev gendannet";
+    restored_alone: "Restored alone; all rows of others count as left out", "Gendannet alene; alle andres rækker tæller som udeladte";
     target: "Target server, by its label", "Målserver, efter dens mærke";
     peak_memory: "Most memory used", "Højeste hukommelsesforbrug";
     restore_stages_text: "Ready: applications could connect. Verified: the server had looked at every constraint again, and no erased key was found. A restore that was interrupted and run again counts from the start of its last run.",

@@ -15,10 +15,11 @@ use crate::Error;
 
 /// `rules` tells by what the loaded rows were filtered: the ledger's head and the settings. `seed` makes the random
 /// values of anonymised people, so that a chunk that is loaded again gets the same ones; it goes when the book goes.
+/// `only_these` names those who are restored alone, by a keyed hash.
 pub(super) const CREATE: &str = "
     CREATE SCHEMA lethe;
     CREATE TABLE lethe.restore (snapshot text NOT NULL, seed text NOT NULL, connect_roles text[] NOT NULL,
-        rules text NOT NULL, cut_over_seq int8);
+        rules text NOT NULL, cut_over_seq int8, only_these text);
     CREATE TABLE lethe.restored_chunks (table_oid int8, chunk int4, read int8 NOT NULL, loaded int8 NOT NULL,
         dropped int8 NOT NULL, changed int8 NOT NULL, content text NOT NULL, PRIMARY KEY (table_oid, chunk));
     CREATE TABLE lethe.late_removed (table_oid int8 PRIMARY KEY, rows int8 NOT NULL);
@@ -41,6 +42,8 @@ pub(crate) struct Loaded {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Begun {
     pub snapshot: String,
+    /// Who is restored alone, as a keyed hash; none if everything is.
+    pub only: Option<String>,
     /// The ledger entry of the cut-over: from there on applications may be at work.
     pub cut_over: Option<u64>,
 }
@@ -51,9 +54,12 @@ pub(crate) async fn begun(server: &Server) -> Result<Option<Begun>, Error> {
     if !exists.first().is_some_and(|row| row.get(0)) {
         return Ok(None);
     }
-    let rows = query(server, "SELECT snapshot, cut_over_seq FROM lethe.restore").await?;
+    // A version before this one may have begun it, whose book lacks the column.
+    let sql = "SELECT snapshot, cut_over_seq, to_jsonb(r) ->> 'only_these' FROM lethe.restore r";
+    let rows = query(server, sql).await?;
     let begun = |row: &Row| Begun {
         snapshot: row.get(0),
+        only: row.get(2),
         cut_over: row.get::<_, Option<i64>>(1).map(i64::unsigned_abs),
     };
     Ok(rows.first().map(begun))
@@ -109,7 +115,7 @@ pub(super) async fn late_removed(server: &Server) -> Result<BTreeMap<u32, u64>, 
 /// Closing and the book are one transaction: a database is closed if and only if the book says who could connect.
 pub(super) async fn begin(
     server: &Server,
-    snapshot: &str,
+    begun: &Begun,
     seed: &[u8; 32],
     rules: &str,
     connect_roles: &[String],
@@ -123,11 +129,12 @@ pub(super) async fn begin(
     script.push_str(CREATE);
     let roles: Vec<String> = connect_roles.iter().map(|role| quote_literal(role)).collect();
     script.push_str(&format!(
-        "INSERT INTO lethe.restore VALUES ({}, {}, ARRAY[{}]::text[], {}); COMMIT",
-        quote_literal(snapshot),
+        "INSERT INTO lethe.restore VALUES ({}, {}, ARRAY[{}]::text[], {}, NULL, {}); COMMIT",
+        quote_literal(&begun.snapshot),
         quote_literal(&blake3::Hash::from_bytes(*seed).to_hex()),
         roles.join(","),
-        quote_literal(rules)
+        quote_literal(rules),
+        begun.only.as_deref().map_or_else(|| "NULL".to_owned(), quote_literal)
     ));
     server.run(&script, "close", server.settings()).await?;
     Ok(())

@@ -43,11 +43,13 @@ impl Target {
     pub(super) async fn open(prepared: &Prepared) -> Result<Self, Error> {
         let main = Self::take(&prepared.target).await?;
         let begun = begun(&main).await?;
-        preflight::is_ours_or_empty(&main, begun.as_ref(), &prepared.manifest).await?;
+        let only = prepared.only()?;
+        preflight::is_ours_or_empty(&main, begun.as_ref(), &prepared.manifest, only.as_deref()).await?;
         if begun.is_none() {
             let roles = session::connect_roles(&main).await?;
-            let snapshot = prepared.manifest.snapshot.as_str();
-            book::begin(&main, snapshot, &rand::random(), &prepared.rules(), &roles).await?;
+            let snapshot = prepared.manifest.snapshot.to_string();
+            let begun = Begun { snapshot, only, cut_over: None };
+            book::begin(&main, &begun, &rand::random(), &prepared.rules()?, &roles).await?;
         }
         let row = query(&main, "SELECT seed, connect_roles FROM lethe.restore").await?;
         let row = row.first().ok_or_else(|| Error::damaged("lethe.restore", "it is empty"))?;
