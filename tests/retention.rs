@@ -716,7 +716,7 @@ async fn commit(repository: &Repository, draft: &Draft) -> Result<(), Error> {
             references: Vec::new(),
             classification: None,
             sequences: Vec::new(),
-            large_objects: LargeObjects { objects: Vec::new(), chunks: draft.chunks.clone() },
+            large_objects: LargeObjects { chunks: draft.chunks.clone(), ..LargeObjects::default() },
             extensions: Vec::new(),
             populated_views: Vec::new(),
             roles: Vec::new(),

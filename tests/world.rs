@@ -80,7 +80,14 @@ impl World {
 
     async fn snapshot_as(&self, references: Vec<Reference>, now: Timestamp) -> Result<SnapshotStats, Error> {
         let pg_bin = Some(self.server.bin().to_owned());
-        let options = SnapshotOptions { jobs: 3, level: 1, pg_bin, references, classification: None };
+        let options = SnapshotOptions {
+            jobs: 3,
+            level: 1,
+            pg_bin,
+            references,
+            large_object_columns: Vec::new(),
+            classification: None,
+        };
         let source = Self::settings(&self.server, "source");
         snapshot::take_at(&self.repository, &source, &options, &Progress::default(), now).await
     }
@@ -176,6 +183,8 @@ impl World {
             no_acl: false,
             role: None,
             only: Vec::new(),
+            large_object_columns: Vec::new(),
+            unreferenced_large_objects: false,
             references: Vec::new(),
             classification: None,
             anonymise: Anonymise::default(),

@@ -118,8 +118,14 @@ async fn snapshot(
     classification: Classification,
 ) -> SnapshotStats {
     let pg_bin = Some(world.server.bin().to_owned());
-    let options =
-        SnapshotOptions { jobs: 2, level: 1, pg_bin, references, classification: Some(classification) };
+    let options = SnapshotOptions {
+        jobs: 2,
+        level: 1,
+        pg_bin,
+        references,
+        large_object_columns: Vec::new(),
+        classification: Some(classification),
+    };
     let source = World::settings(&world.server, "source");
     snapshot::take(&world.repository, &source, &options, &Progress::default()).await.expect("snapshot")
 }

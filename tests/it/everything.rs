@@ -1,6 +1,7 @@
 //! Everything that PostgreSQL has must come back, on every server that is listed, and from an older one into a newer.
 
 use lethe_engine::Error;
+use lethe_engine::restore::RestoreOptions;
 use lethe_rules::objection::Code;
 use lethe_testkit::pg::{PgServer, bin_dirs};
 use lethe_tests::compare::{assert_same_rows, assert_same_schema, sequences};
@@ -34,7 +35,9 @@ async fn everything_comes_back() {
         let world = World::on(PgServer::start(&bin)).await;
         world.server.sql("source", &everything(&world.server));
         world.snapshot().await.expect("snapshot");
-        world.restore(&world.server, "restored").await.expect("restore");
+        let options = RestoreOptions { acknowledged: vec![Code::LargeObjects], ..World::options() };
+        world.server.create_database("restored");
+        world.restore_with(&world.server, "restored", options).await.expect("restore");
         assert_same_schema((&world.server, "source"), (&world.server, "restored"));
         assert_same_rows((&world.server, "source"), (&world.server, "restored"));
         assert_eq!(sequences(&world.server, "source"), sequences(&world.server, "restored"));

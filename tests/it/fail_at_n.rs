@@ -36,7 +36,7 @@ const SHOP: &str = "
     INSERT INTO person SELECT i, 'canary-' || md5('p' || i) FROM generate_series(1, 300) i;
     INSERT INTO purchase (buyer, giver, what) SELECT i % 300 + 1, i % 7 + 1, 'canary-' || md5('p' || (i % 300 + 1)) FROM generate_series(1, 2000) i;
     CREATE MATERIALIZED VIEW sums AS SELECT buyer, count(*) FROM purchase GROUP BY 1;
-    SELECT lo_from_bytea(0, 'some bytes');";
+    CREATE DOMAIN lo AS oid; CREATE TABLE attachment (body lo); INSERT INTO attachment SELECT lo_from_bytea(0, 'some bytes');";
 
 const ERASED: [i64; 2] = [5, 77];
 
@@ -143,6 +143,7 @@ impl Sweep {
             level: 1,
             pg_bin: Some(self.world.server.bin().to_owned()),
             references: Vec::new(),
+            large_object_columns: Vec::new(),
             classification: None,
         };
         snapshot::take(&self.world.repository, &source, &options, &Progress::default()).await

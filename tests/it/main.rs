@@ -23,6 +23,8 @@ mod hostile;
 mod id_reuse;
 /// Who can open a repository.
 mod keys;
+/// Large objects, with the rows that they belong to.
+mod large_objects;
 /// Erasures that arrive while a restore is under way.
 mod late;
 /// Ledgers that cannot be trusted.

@@ -710,7 +710,8 @@ pub(crate) struct Drill {
     /// Memory for rows on their way, such as 256M or 1G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
-    /// Answer for an objection that is a matter of judgement: capture_lag, unknown_reference or unclassified
+    /// Answer for an objection that is a matter of judgement: capture_lag, unknown_reference, unclassified or
+    /// large_objects
     #[arg(long, value_name = "CODE")]
     pub(crate) acknowledge: Vec<Acknowledged>,
 }
@@ -750,7 +751,8 @@ pub(crate) struct Restore {
     /// Act as this role, which then owns everything
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
-    /// Answer for an objection that is a matter of judgement: capture_lag, unknown_reference or unclassified
+    /// Answer for an objection that is a matter of judgement: capture_lag, unknown_reference, unclassified or
+    /// large_objects
     #[arg(long, value_name = "CODE")]
     pub(crate) acknowledge: Vec<Acknowledged>,
     /// Accept a ledger older than [ledger] max_age if it has exactly this entry, known from elsewhere (a number and a
@@ -771,6 +773,8 @@ pub(crate) enum Acknowledged {
     UnknownReference,
     /// Columns may refer to people, and nothing says what becomes of them
     Unclassified,
+    /// Large objects are stored, and nothing says whose they are
+    LargeObjects,
 }
 
 impl Acknowledged {
@@ -779,6 +783,7 @@ impl Acknowledged {
             Self::CaptureLag => Code::CaptureLag,
             Self::UnknownReference => Code::UnknownReference,
             Self::Unclassified => Code::Unclassified,
+            Self::LargeObjects => Code::LargeObjects,
         }
     }
 }

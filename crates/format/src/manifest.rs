@@ -10,7 +10,7 @@ use crate::catalog::{AttNum, Catalog, QualifiedName};
 use crate::classification::Classification;
 use crate::ids::{Digest, Oid, SnapshotId, UploadId};
 use crate::ledger::{Head, Seq, SourceId};
-use crate::reference::Reference;
+use crate::reference::{Reference, TableColumns};
 use crate::repository::check_version;
 use crate::vouched;
 
@@ -221,6 +221,9 @@ pub struct Sequence {
 pub struct LargeObjects {
     pub objects: Vec<LargeObject>,
     pub chunks: Vec<Chunk>,
+    /// The columns that refer to them, as the settings said then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<TableColumns>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

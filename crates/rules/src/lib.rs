@@ -6,6 +6,7 @@
 //! - [`key`]: when two keys are equal.
 //! - [`closure`]: from tombstones to rules for each table, by scanning the tables that others refer to.
 //! - [`coverage`]: which columns may refer to a person, and what says what becomes of them.
+//! - [`large_objects`]: whose they are, and which of them come back.
 //! - [`only`]: a few subjects restored alone.
 //! - [`row_filter`]: a chunk and its table's rules in, the surviving rows out.
 //! - [`anonymise`]: what the rows of people who are anonymised become.
@@ -26,6 +27,7 @@ pub mod closure;
 pub mod coverage;
 pub mod drill;
 pub mod key;
+pub mod large_objects;
 pub mod ledger;
 pub mod lifecycle;
 pub mod objection;

@@ -174,6 +174,26 @@ impl Filters {
         Ok(verdict)
     }
 
+    /// The fields of a row that do not come back as they are; none if the row does not come back.
+    pub(crate) fn new_values(
+        &self,
+        table: Oid,
+        row: &Row<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Option<Vec<usize>>, ValueError> {
+        let mut fields = Vec::new();
+        if let Some(rules) = self.rules.get(&table) {
+            let verdict = self.judge(table, rules, row, scratch)?;
+            let Some(changes) = verdict.changes() else { return Ok(None) };
+            fields.extend(changes.iter().map(|change| change.field));
+        }
+        if self.masks.touch(table) {
+            let masked = self.masks.apply(table, row, &[0; 32], 0, &mut scratch.key)?;
+            fields.extend(masked.into_iter().map(|(position, _)| position));
+        }
+        Ok(Some(fields))
+    }
+
     /// How many of these rows of a restored table are those of somebody who was erased: there should be none. Rows that
     /// applications have added since count as well.
     ///

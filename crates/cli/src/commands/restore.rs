@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use lethe_engine::Repository;
 use lethe_engine::ledger::Freshness;
 use lethe_engine::progress::Progress;
-use lethe_engine::restore::{OnlySubject, Plan, RestoreOptions, RestoreReport, Wanted, keep, prepare};
+use lethe_engine::restore::{
+    LargeObjectCounts, OnlySubject, Plan, RestoreOptions, RestoreReport, Wanted, keep, prepare,
+};
 use lethe_format::audit::{Action, Facts};
 use lethe_format::ids::EventId;
 use lethe_format::ledger::Head;
@@ -144,6 +146,8 @@ impl Everyday<'_> {
             role: None,
             only: Vec::new(),
             references: settings.references()?,
+            large_object_columns: settings.large_object_columns()?,
+            unreferenced_large_objects: settings.keeps_unreferenced_large_objects(),
             classification: settings.classification()?,
             anonymise: settings.anonymise(Timestamp::now())?,
             freshness: Freshness { max_age: settings.max_ledger_age()?, known_head: None },
@@ -226,12 +230,7 @@ fn show_plan(plan: &Plan, output: &Output) {
             count(plan.inactive)
         ));
     }
-    if plan.large_objects > 0 && plan.tombstones > 0 {
-        output.say(format!(
-            "  note: {} large objects come back whole: nothing says whose they are",
-            count(plan.large_objects as u64)
-        ));
-    }
+    show_large_objects(&plan.large_objects, output);
     if let Some(at) = plan.goes_at {
         output.say(format!(
             "  WARNING: this snapshot goes at {at}, before the restore is likely to be done: take a newer one, or keep this one with lethe hold add"
@@ -247,6 +246,18 @@ fn show_only(only: &[OnlySubject], output: &Output) {
         output.say(format!(
             "  only what belongs to {} of subject {subject}, and what that refers to; all else is left out",
             count(*keys)
+        ));
+    }
+}
+
+fn show_large_objects(objects: &LargeObjectCounts, output: &Output) {
+    if objects.stored > 0 {
+        output.say(format!(
+            "  {} of {} large objects come back; {} belong to rows that are left out, and to {} no row refers",
+            count(objects.restored),
+            count(objects.stored),
+            count(objects.of_dropped_rows),
+            count(objects.unreferenced)
         ));
     }
 }
@@ -270,6 +281,7 @@ fn show_report(report: &RestoreReport, output: &Output) {
     }
     output.say(line("all", &report.rows));
     show_only(&report.only, output);
+    show_large_objects(&report.large_objects, output);
     if report.rows.late_removed > 0 {
         output.say(format!(
             "\n{} of the dropped rows had been loaded when the erasure arrived: their tables were emptied and loaded again. They are in none of the tables' files, but in the server's write-ahead log until it is recycled",

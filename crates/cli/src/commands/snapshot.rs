@@ -29,6 +29,7 @@ pub(crate) async fn run(settings: &Settings, args: Snapshot, output: &Output) ->
         jobs: settings.jobs(args.jobs)?,
         level: settings.level()?,
         references: settings.references()?,
+        large_object_columns: settings.large_object_columns()?,
         classification: settings.classification()?,
         pg_bin: settings.pg_bin(),
     };

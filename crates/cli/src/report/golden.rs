@@ -7,7 +7,7 @@ use lethe_engine::drill::{DrillEvidence, Stage};
 use lethe_engine::holds;
 use lethe_engine::prune::{PlanSummary, Receipt};
 use lethe_engine::restore::{
-    Bytes, RestoreEvidence, RestoreReport, RestoredTo, RowCounts, Seconds, TableReport,
+    Bytes, LargeObjectCounts, RestoreEvidence, RestoreReport, RestoredTo, RowCounts, Seconds, TableReport,
 };
 use lethe_format::ids::EventId;
 use lethe_format::lease::Hold;
@@ -87,6 +87,7 @@ pub(super) fn restore() -> Report {
                 only: Vec::new(),
                 rows: rows(1_234_567, 4_300, 12, 25),
                 tables,
+                large_objects: LargeObjectCounts::default(),
                 seconds: Seconds { plan: 12.3, load: 184.2, ready: 243.7, verified: 301.9 },
                 bytes: Bytes { stored: 912_680_550, plain: 3_456_789_012 },
                 acknowledged: vec![objection],

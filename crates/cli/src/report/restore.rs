@@ -66,7 +66,8 @@ fn objection_name(words: &Words, code: lethe_rules::objection::Code) -> &'static
         Code::CaptureLag => words.objection_capture_lag,
         Code::UnknownReference => words.objection_unknown_reference,
         Code::Unclassified => words.objection_unclassified,
-        // None but these three can be answered for.
+        Code::LargeObjects => words.objection_large_objects,
+        // None but these can be answered for.
         _ => words.objection_other,
     }
 }

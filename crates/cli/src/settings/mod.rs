@@ -5,6 +5,7 @@ mod audit;
 mod classification;
 mod drill;
 mod identity;
+mod large_objects;
 mod only;
 mod reference;
 mod residency;
@@ -31,6 +32,7 @@ use audit::AuditSection;
 use classification::NotPersonalSection;
 use drill::DrillSection;
 use identity::SealedIdentity;
+use large_objects::{LargeObjectSection, LargeObjectsSection};
 use reference::ReferenceSection;
 use residency::{ResidencySection, TargetSection};
 use retention::{RetentionSection, ScheduleSection};
@@ -63,6 +65,10 @@ struct File {
     subject: BTreeMap<String, Subject>,
     #[serde(default)]
     reference: Vec<ReferenceSection>,
+    #[serde(default)]
+    large_object: Vec<LargeObjectSection>,
+    #[serde(default)]
+    large_objects: LargeObjectsSection,
     #[serde(default)]
     not_personal: Vec<NotPersonalSection>,
     #[serde(default)]

@@ -89,7 +89,9 @@ fn the_snapshot_role_reads_everything_and_writes_nothing() {
     shell.server.sql("source", &format!("GRANT SELECT ON LARGE OBJECT {oid} TO lethe_snapshot"));
     shell.run(&["snapshot", "--from", &from]).expect_code(0);
     shell.server.create_database("restored");
-    shell.run(&["restore", "--into", &shell.server.url("restored"), "--no-acl"]).expect_code(0);
+    let restore = ["restore", "--into", &shell.server.url("restored"), "--no-acl"];
+    shell.run(&restore).expect_code(3).says("they may be anybody's");
+    shell.run(&[&restore[..], &["--acknowledge", "large_objects"]].concat()).expect_code(0);
     assert_eq!(shell.server.sql("restored", "SELECT count(*) FROM users"), "99");
     // Without the right to see hidden rows a backup would lack them: then there is none.
     shell.server.sql("postgres", "ALTER ROLE lethe_snapshot NOBYPASSRLS");

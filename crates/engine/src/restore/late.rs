@@ -18,10 +18,10 @@ use lethe_format::ids::Oid;
 use lethe_format::manifest::Chunk;
 use lethe_format::sql::quote_ident;
 
-use super::Prepared;
 use super::filter::ChunkFilter;
 use super::statements::Statements;
 use super::target::{ChunkKey, Loaded, Target, forget_table};
+use super::{Prepared, large_objects};
 use crate::Error;
 use crate::progress::Progress;
 
@@ -39,6 +39,7 @@ pub(super) async fn take_back(
     for (table, late_removed) in stale_tables(prepared, target, progress).await? {
         empty(prepared, target, statements, table, late_removed).await?;
     }
+    large_objects::take_back(prepared, target).await?;
     target.set_rules(&rules).await
 }
 

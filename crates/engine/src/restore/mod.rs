@@ -46,10 +46,11 @@ use lethe_format::classification::Classification;
 use lethe_format::ids::SnapshotId;
 use lethe_format::ledger::{Head, Kind, Seq, SubjectRef};
 use lethe_format::manifest::{Manifest, Sequence};
-use lethe_format::reference::Reference;
+use lethe_format::reference::{Reference, TableColumns};
 use lethe_postgres::{ConnectionSettings, Purpose, Server};
 use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::Tombstones;
+pub use lethe_rules::large_objects::Counts as LargeObjectCounts;
 use lethe_rules::objection::{Code, Objection};
 use lethe_rules::row_filter::Counts;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,10 @@ pub struct RestoreOptions {
     pub only: Vec<Tombstones>,
     /// References that are no foreign keys, and other answers than a foreign key's own.
     pub references: Vec<Reference>,
+    /// Columns that refer to large objects, besides those of the type `lo`.
+    pub large_object_columns: Vec<TableColumns>,
+    /// Whether large objects come back to which no row refers at all.
+    pub unreferenced_large_objects: bool,
     /// Whose data the columns hold, as far as the settings say.
     pub classification: Option<Classification>,
     /// What becomes of the rows of people who are anonymised, and who counts as inactive.
@@ -135,6 +140,8 @@ pub struct RestoreReport {
     pub only: Vec<OnlySubject>,
     pub rows: RowCounts,
     pub tables: Vec<TableReport>,
+    #[serde(default)]
+    pub large_objects: LargeObjectCounts,
     pub seconds: Seconds,
     pub bytes: Bytes,
     /// Objections that were raised and that somebody has answered for.
@@ -219,6 +226,7 @@ pub async fn prepare(
     let (references, unknown) = references::effective(&manifest, &options.references);
     objections.extend(unknown);
     options.references = references;
+    objections.extend(large_objects::objections(&manifest, &options.large_object_columns));
     objections.extend(unclassified::objections(&manifest, &ledger, &options));
     let answered = |objection: &Objection| options.acknowledged.contains(&objection.code);
     let (acknowledged, mut objections): (Vec<_>, Vec<_>) = objections.into_iter().partition(answered);
@@ -367,6 +375,7 @@ impl Prepared {
         for rule in &self.options.anonymise.masks {
             hash.update(rule.fingerprint().as_bytes());
         }
+        hash.update(self.plan.restored_objects.hash().as_bytes());
         if let Some(only) = self.only()? {
             hash.update(only.as_bytes());
         }
@@ -445,6 +454,7 @@ impl Prepared {
             only: self.plan.only.clone(),
             rows: RowCounts::new(total, total_late),
             tables: rows,
+            large_objects: self.plan.large_objects,
             seconds,
             bytes: Bytes {
                 stored: self.manifest.all_chunks().map(|chunk| chunk.stored.len).sum(),

@@ -7,6 +7,7 @@ use lethe_format::manifest::{Chunk, CopyFormat, Manifest};
 use lethe_format::reference::Reference;
 use lethe_postgres::capture::former_keys_table;
 use lethe_rules::closure::{Closure, Tombstones, subject_key};
+use lethe_rules::large_objects::Counts as LargeObjectCounts;
 use lethe_rules::ledger::Standing;
 use lethe_rules::only::Shared;
 use lethe_rules::retention::Retention;
@@ -15,6 +16,7 @@ use lethe_rules::scan::Scan;
 use serde::Serialize;
 use std::sync::Arc;
 
+use super::large_objects::{self, RestoredObjects};
 use super::{OnlySubject, RestoreOptions, decode, fetch, only, scan};
 use crate::ledger::VerifiedLedger;
 use crate::progress::Progress;
@@ -45,8 +47,9 @@ pub struct Plan {
     /// Set if the snapshot goes before the restore is likely to be done: from then on no lease keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goes_at: Option<Timestamp>,
-    /// Large objects belong to nobody that a foreign key could name: they come back whole.
-    pub large_objects: usize,
+    pub large_objects: LargeObjectCounts,
+    #[serde(skip)]
+    pub(super) restored_objects: RestoredObjects,
     #[serde(skip)]
     pub(super) filters: Arc<Filters>,
     #[serde(skip)]
@@ -80,6 +83,7 @@ pub(super) async fn make(
     standing.erased.extend(former);
     let scanned = Scanned { repository, manifest, options, progress };
     let (filters, newly_inactive) = filters(&scanned, &standing).await?;
+    let (restored_objects, counts) = large_objects::plan(&scanned, &filters).await?;
     let mut tables: Vec<PlannedTable> = manifest
         .tables
         .iter()
@@ -108,22 +112,23 @@ pub(super) async fn make(
         kept: options.references.iter().filter(|rule| rule.keeps().is_some()).cloned().collect(),
         incidents: ledger.incidents().to_vec(),
         goes_at: goes_too_soon(manifest, Timestamp::now()),
-        large_objects: manifest.large_objects.objects.len(),
+        large_objects: counts,
+        restored_objects,
         filters: Arc::new(filters),
         newly_inactive,
     })
 }
 
 /// What the rows are looked at for, and where they are.
-struct Scanned<'a> {
+pub(super) struct Scanned<'a> {
     repository: &'a Repository,
-    manifest: &'a Manifest,
-    options: &'a RestoreOptions,
+    pub(super) manifest: &'a Manifest,
+    pub(super) options: &'a RestoreOptions,
     progress: &'a Progress,
 }
 
 impl Scanned<'_> {
-    async fn show(&self, decision: &mut impl Scan) -> Result<(), Error> {
+    pub(super) async fn show(&self, decision: &mut impl Scan) -> Result<(), Error> {
         scan::show(self.repository, self.manifest, self.options.jobs, decision, self.progress).await
     }
 }

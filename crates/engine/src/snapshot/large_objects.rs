@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lethe_format::copy_binary;
 use lethe_format::manifest::{CopyFormat, LargeObjects};
+use lethe_format::reference::TableColumns;
 use lethe_postgres::{Server, large_objects};
 
 use super::upload::Uploads;
@@ -13,7 +14,12 @@ use crate::Error;
 const AT_ONCE: usize = 16;
 const COLUMNS: usize = 3;
 
-pub(super) async fn copy(server: &Server, uploads: &Arc<Uploads>) -> Result<LargeObjects, Error> {
+/// `columns` are those that refer to them.
+pub(super) async fn copy(
+    server: &Server,
+    uploads: &Arc<Uploads>,
+    columns: Vec<TableColumns>,
+) -> Result<LargeObjects, Error> {
     let objects = large_objects::list(server).await?;
     let mut chunks = Vec::new();
     for batch in objects.chunks(AT_ONCE) {
@@ -26,7 +32,7 @@ pub(super) async fn copy(server: &Server, uploads: &Arc<Uploads>) -> Result<Larg
             offset = offset.saturating_add(i64::from(large_objects::PAGE));
         }
     }
-    Ok(LargeObjects { objects, chunks })
+    Ok(LargeObjects { objects, chunks, columns })
 }
 
 async fn pages(server: &Server, oids: &[u32], offset: i64) -> Result<(Vec<u8>, u64), Error> {

@@ -22,11 +22,12 @@ use lethe_format::catalog::{Catalog, TableKind, display_ident};
 use lethe_format::classification::Classification;
 use lethe_format::ids::SnapshotId;
 use lethe_format::manifest::{CaptureState, Manifest, Source, TableData, VERSION};
-use lethe_format::reference::Reference;
+use lethe_format::reference::{Reference, TableColumns};
 use lethe_postgres::capture::{outbox, outbox_table};
 use lethe_postgres::pg_dump::PgDump;
 use lethe_postgres::{ConnectionSettings, ExportedSnapshot, Server, ServerInfo, catalog, facts};
 use lethe_rules::closure::known_references;
+use lethe_rules::large_objects::known;
 use serde::Serialize;
 
 pub use upload::Uploads;
@@ -45,6 +46,8 @@ pub struct SnapshotOptions {
     pub level: i32,
     /// References that are no foreign keys: stored with the snapshot, so that a restore knows them whatever its settings say.
     pub references: Vec<Reference>,
+    /// Columns that refer to large objects; stored for the same reason.
+    pub large_object_columns: Vec<TableColumns>,
     /// Whose data the columns hold, as far as the settings say; stored for the same reason. None if they name no kind of people.
     pub classification: Option<Classification>,
     /// Folder of `pg_dump`, where it is not on the `PATH`.
@@ -98,7 +101,8 @@ pub async fn take_at(
     refuse_unfinished_restore(view.leader()).await?;
     let catalog = catalog::read(view.leader()).await?;
     let (references, unknown) = known_references(&catalog, &options.references);
-    for objection in unknown {
+    let (owner_columns, more) = known(&catalog, &options.large_object_columns);
+    for objection in unknown.into_iter().chain(more) {
         tracing::warn!(%objection, "a rule of the settings is about nothing in this database");
     }
     let unclassified = match &options.classification {
@@ -130,7 +134,7 @@ pub async fn take_at(
     let data: Vec<TableData> = tables.iter().zip(chunks).map(|(work, chunks)| work.data(chunks)).collect();
 
     progress.stage("large objects", 0);
-    let large_objects = large_objects::copy(view.leader(), &uploads).await?;
+    let large_objects = large_objects::copy(view.leader(), &uploads, owner_columns).await?;
 
     progress.stage("commit", 0);
     let schema = uploads.write_schema(&id, archive).await?;

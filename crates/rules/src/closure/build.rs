@@ -336,20 +336,7 @@ impl Builder<'_> {
 
     fn rules_of(&mut self, leaf: Oid) -> &mut TableRules {
         let layouts = self.layouts;
-        self.rules.entry(leaf).or_insert_with(|| {
-            let layout = layouts.of(leaf);
-            TableRules {
-                table: leaf,
-                name: layouts.name(leaf),
-                format: layout.map_or(CopyFormat::Binary, |data| data.format),
-                field_count: layout.map_or(0, |data| data.columns.len()),
-                probes: Vec::new(),
-                emits: Vec::new(),
-                lookouts: Vec::new(),
-                read: false,
-                scan: false,
-            }
-        })
+        self.rules.entry(leaf).or_insert_with(|| TableRules::none(layouts, leaf))
     }
 
     /// Where rows can only be dropped because a tombstone names them, and the key that others refer to is the

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lethe_format::ids::Oid;
 use lethe_format::manifest::CopyFormat;
 
+use super::layouts::Layouts;
 use super::sets::SetId;
 use crate::key::{KeyReader, KeySet};
 use crate::objection::{Code, Objection};
@@ -25,6 +26,24 @@ pub(crate) struct TableRules {
     pub read: bool,
     /// True if the closure must read this table before any row is loaded.
     pub scan: bool,
+}
+
+impl TableRules {
+    /// For a table of whose rows nothing is asked.
+    pub(crate) fn none(layouts: Layouts<'_>, table: Oid) -> Self {
+        let layout = layouts.of(table);
+        Self {
+            table,
+            name: layouts.name(table),
+            format: layout.map_or(CopyFormat::Binary, |data| data.format),
+            field_count: layout.map_or(0, |data| data.columns.len()),
+            probes: Vec::new(),
+            emits: Vec::new(),
+            lookouts: Vec::new(),
+            read: false,
+            scan: false,
+        }
+    }
 }
 
 /// One question to ask of each row: is the row that these fields refer to gone, or changed?

@@ -113,6 +113,8 @@ words! {
     objection_unknown_reference: "A rule about what this snapshot does not have:", "En regel om noget, som dette snapshot ikke har:";
     objection_unclassified: "Columns that may refer to people and of which nobody has said so:",
         "Kolonner, der måske henviser til personer, og som ingen har taget stilling til:";
+    objection_large_objects: "Large objects of which nothing says whose they are:",
+        "Store objekter, som intet siger, hvem der ejer:";
     objection_other: "Another objection:", "En anden indvending:";
 
     // Drill.
