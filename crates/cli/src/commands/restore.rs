@@ -17,7 +17,7 @@ use lethe_postgres::ConnectionSettings;
 use lethe_rules::residency::TargetPlace;
 use serde::Serialize;
 
-use super::audited::{audited, with_all};
+use super::audited::{audited, with_all, with_some};
 use crate::args::{Acknowledged, Restore};
 use crate::failure::Failure;
 use crate::output::{Output, bytes, count};
@@ -46,9 +46,14 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
     };
     let place = settings.residency()?.check_target(&target)?;
     let repository = settings.open_repository().await?;
+    let tenants = settings.tenants_of(&args.only);
     let action = if args.dry_run { Action::RestorePlan } else { Action::Restore };
     let work = restore(settings, &repository, &target, options, args.dry_run, place, output);
-    audited(settings, &repository, with_all(action), Box::pin(work)).await
+    let intent = match tenants.is_empty() {
+        true => with_all(action),
+        false => with_some(action, tenants),
+    };
+    audited(settings, &repository, intent, Box::pin(work)).await
 }
 
 async fn restore(

@@ -27,4 +27,10 @@ impl Settings {
         let tombstones = |(subject, keys)| Tombstones { subject, keys: Keys::Tuples(keys) };
         Ok(kinds.into_iter().map(tombstones).collect())
     }
+
+    /// Those of the typed that are customers, as the audit log knows them.
+    pub(crate) fn tenants_of(&self, typed: &[String]) -> Vec<String> {
+        let tenants = typed.iter().filter_map(|typed| typed.split_once('='));
+        tenants.filter(|(subject, _)| self.is_tenant(subject)).map(|(_, key)| key.to_owned()).collect()
+    }
 }
