@@ -16,6 +16,7 @@ use lethe_format::ledger::{Head, Keys as TombstoneKeys, Kind, SubjectRef};
 use lethe_format::reference::Reference;
 use lethe_postgres::ConnectionSettings;
 use lethe_rules::anonymise::Anonymise;
+use lethe_rules::target_label::TargetLabel;
 use lethe_store::{DirectoryStore, ObjectStore};
 use lethe_testkit::pg::PgServer;
 use tempfile::TempDir;
@@ -177,6 +178,8 @@ impl World {
     pub fn options() -> RestoreOptions {
         RestoreOptions {
             snapshot: Wanted::Latest,
+            label: Some(TargetLabel::production()),
+            server_label: None,
             jobs: 3,
             memory: 256 << 20,
             no_owner: false,
@@ -187,6 +190,7 @@ impl World {
             unreferenced_large_objects: false,
             references: Vec::new(),
             classification: None,
+            not_personal: Vec::new(),
             anonymise: Anonymise::default(),
             freshness: Freshness::default(),
             max_capture_lag: Duration::from_secs(900),

@@ -15,7 +15,7 @@ use lethe_format::{copy_binary, copy_text};
 use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::{Closure, Tombstones};
 use lethe_rules::ledger::Standing;
-use lethe_rules::row_filter::Filters;
+use lethe_rules::row_filter::{Filters, Seeds};
 use lethe_rules::scan::Scan as _;
 use serde_json::json;
 
@@ -39,7 +39,7 @@ pub(crate) fn run(rounds: usize) -> Result {
             let speeds = (0..rounds).map(|_| {
                 let clock = Instant::now();
                 let (kept, counts) =
-                    filters.apply(REFERRING, black_box(&chunk), rows, &[0; 32]).expect("filtered");
+                    filters.apply(REFERRING, black_box(&chunk), rows, &Seeds::default()).expect("filtered");
                 let seconds = clock.elapsed().as_secs_f64();
                 assert!(counts.dropped > 0 && kept.len() < chunk.len(), "people are erased");
                 chunk.len() as f64 / seconds / 1e9

@@ -58,7 +58,17 @@ impl<'a> Lethe<'a> {
         self.server.create_database(database);
         self.server.sql("postgres", "CHECKPOINT");
         let (into, jobs) = (self.server.url(database), self.jobs.to_string());
-        let printed = self.run(&["restore", "--into", &into, "--jobs", &jobs, "--output", "json"]);
+        let printed = self.run(&[
+            "restore",
+            "--label",
+            "production",
+            "--into",
+            &into,
+            "--jobs",
+            &jobs,
+            "--output",
+            "json",
+        ]);
         let summary: Value = serde_json::from_str(printed.lines().last().expect("a summary")).expect("JSON");
         let number = |value: &Value| value.as_f64().expect("a number");
         self.server.sql("postgres", &format!("DROP DATABASE {database}"));

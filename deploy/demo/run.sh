@@ -75,7 +75,7 @@ start_server replacement
 sql replacement postgres -c 'CREATE DATABASE shop TEMPLATE template0'
 
 echo; echo "== lethe restore: the snapshot is older than the deletions, and yet"
-"$lethe" restore --into "postgres://postgres@/shop?host=$work/replacement"
+"$lethe" restore --label production --into "postgres://postgres@/shop?host=$work/replacement"
 
 echo; echo "== the proof"
 failed=0

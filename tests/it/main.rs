@@ -53,6 +53,7 @@ mod second_store;
 mod shop;
 /// Random interleavings of everything that writes to a repository, with crashes.
 mod simulation;
+mod staging;
 /// A store that throttles, resets and loses answers.
 mod store_faults;
 /// A target that crashes, loses connections, is full or has none left.

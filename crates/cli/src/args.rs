@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use lethe_engine::verify::Part;
 use lethe_format::ids::{EventId, SnapshotId};
 use lethe_rules::objection::Code;
+use lethe_rules::target_label::TargetLabel;
 
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
@@ -355,6 +356,9 @@ pub(crate) struct Coverage {
     /// Print rules for the open columns, to be put into lethe.toml by somebody who knows
     #[arg(long)]
     pub(crate) suggest: bool,
+    /// Print masks for the columns that a staging database may not hold as they are, to be put into lethe.toml by somebody who knows
+    #[arg(long, conflicts_with = "suggest")]
+    pub(crate) suggest_masks: bool,
     /// Judge by names and types alone
     #[arg(long)]
     pub(crate) no_values: bool,
@@ -726,6 +730,10 @@ pub(crate) struct Restore {
     /// The database to restore into: empty, and owned by the user
     #[arg(long, env = "LETHE_INTO", value_name = "URL", hide_env_values = true)]
     pub(crate) into: String,
+    /// What the database is for: production, drill, staging, or another name. All but the first two get masked data alone
+    /// [default: what [[target]] or the database itself says]
+    #[arg(long, env = "LETHE_LABEL", value_name = "LABEL")]
+    pub(crate) label: Option<TargetLabel>,
     /// Which snapshot: latest, an id, or @TIME for the newest one of that time or before
     #[arg(long, value_name = "WHICH", default_value = "latest")]
     pub(crate) snapshot: String,

@@ -9,8 +9,11 @@ use lethe_format::reference::Reference;
 use lethe_postgres::capture::is_own_table;
 use lethe_postgres::sample::{Question, Values, look};
 use lethe_postgres::{ConnectionSettings, Purpose, Server, catalog};
+use lethe_rules::anonymise::TableMask;
 use lethe_rules::closure::subject_key;
-use lethe_rules::coverage::{CoveredColumn, Evidence, Seen, coverage, personal_names};
+use lethe_rules::coverage::{
+    CoveredColumn, Evidence, Seen, coverage, personal_columns, personal_names, suggest_masks,
+};
 
 use crate::Error;
 
@@ -60,6 +63,24 @@ pub async fn of_source(
     }
     let columns = coverage(&catalog, references, classification, &evidence);
     Ok(Found { catalog, columns, not_looked_at })
+}
+
+/// How many columns a database for masked data alone would still lack a mask for, and what can be guessed, in TOML.
+#[must_use]
+pub fn masks_for(
+    catalog: &Catalog,
+    references: &[Reference],
+    classification: &Classification,
+    masks: Vec<TableMask>,
+) -> (usize, String) {
+    let named = masks
+        .iter()
+        .flat_map(|mask| mask.columns.iter().map(|column| (mask.table.clone(), column.name.clone())));
+    let named: Vec<(QualifiedName, String)> = named.collect();
+    let mut personal = personal_columns(catalog, references, classification);
+    personal.retain(|column| !is_own_table(&column.0) && !named.contains(column));
+    let left: Vec<&(QualifiedName, String)> = personal.iter().collect();
+    (left.len(), suggest_masks(catalog, &left))
 }
 
 /// By names and types alone, as a snapshot and a restore judge.

@@ -105,6 +105,15 @@ pub async fn user_objects(server: &Server) -> Result<Vec<String>, Error> {
     names(server, sql).await
 }
 
+/// What the current database says that it is for: `ALTER DATABASE … SET lethe.label`, for all roles (`pg_db_role_setting`).
+pub async fn database_label(server: &Server) -> Result<Option<String>, Error> {
+    let sql = "
+        SELECT substr(c, strpos(c, '=') + 1) FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c
+        WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.setrole = 0
+          AND lower(split_part(c, '=', 1)) = 'lethe.label'";
+    Ok(names(server, sql).await?.pop())
+}
+
 /// Other sessions in the current database.
 pub async fn other_sessions(server: &Server) -> Result<i64, Error> {
     let sql = "SELECT count(*) FROM pg_stat_activity

@@ -1,5 +1,8 @@
 //! Whether a `CHECK` constraint still holds when one of its columns becomes NULL.
 
+use lethe_format::catalog::display_ident;
+use lethe_format::sql::quote_ident;
+
 /// True if the condition cannot turn false when a column that it names becomes NULL.
 ///
 /// PostgreSQL's comparison operators are strict, and `AND`, `OR` and `NOT` are monotone in Kleene's three-valued
@@ -54,6 +57,34 @@ pub(crate) fn holds_for_null(expression: &str) -> bool {
     true
 }
 
+/// True if every mention of the column asks whether it is NULL, and nothing else.
+pub(crate) fn only_tests_null(expression: &str, column: &str) -> bool {
+    let quoted = quote_ident(column);
+    let plain = display_ident(column);
+    let mut rest = expression;
+    let mut before = None;
+    while let Some(first) = rest.chars().next() {
+        let end = match first {
+            '\'' => rest.len() - skip_quoted(rest, '\'').len(),
+            '"' => rest.len() - skip_quoted(rest, '"').len(),
+            first if first.is_alphanumeric() || first == '_' => {
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(rest.len())
+            }
+            other => other.len_utf8(),
+        };
+        let (token, after) = rest.split_at(end);
+        if token == quoted || token == plain {
+            let tests = after.starts_with(" IS NULL)") || after.starts_with(" IS NOT NULL)");
+            if before != Some('(') || !tests {
+                return false;
+            }
+        }
+        before = Some(first);
+        rest = after;
+    }
+    true
+}
+
 fn skip_quoted(text: &str, quote: char) -> &str {
     let mut rest = &text[1..];
     loop {
@@ -67,7 +98,23 @@ fn skip_quoted(text: &str, quote: char) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::holds_for_null;
+    use super::{holds_for_null, only_tests_null};
+
+    #[test]
+    fn tests_for_null_are_told_from_other_mentions() {
+        for (expression, column, only) in [
+            ("((kind = 'a'::text) OR (email IS NOT NULL))", "email", true),
+            ("((email IS NULL) AND (phone IS NULL))", "phone", true),
+            ("(email ~~ '%@%'::text)", "email", false),
+            ("((email IS NOT NULL) AND (email <> ''::text))", "email", false),
+            ("(\"E Mail\" IS NULL)", "E Mail", true),
+            ("(lower(email) IS NULL)", "email", false),
+            ("((other = 'email'::text))", "email", true),
+            ("(NOT (email IS DISTINCT FROM phone))", "email", false),
+        ] {
+            assert_eq!(only_tests_null(expression, column), only, "{expression}");
+        }
+    }
 
     #[test]
     fn only_strict_comparisons_are_safe() {

@@ -11,6 +11,7 @@
 //! - [`row_filter`]: a chunk and its table's rules in, the surviving rows out.
 //! - [`anonymise`]: what the rows of people who are anonymised become.
 //! - [`audit`]: what the audit log says, and which settings are worth an entry of it.
+//! - [`target_label`]: what a database is for, and so whether people go there as they are.
 //! - [`ledger`]: what all entries together say about one snapshot, and when an entry has done its work.
 //! - [`residency`]: where data may be.
 //! - [`bucket_policy`]: whether Amazon itself guards the ledger's entries.
@@ -37,3 +38,4 @@ pub mod retention;
 pub mod row_filter;
 pub mod scan;
 pub mod store_fitness;
+pub mod target_label;

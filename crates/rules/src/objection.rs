@@ -66,6 +66,12 @@ pub enum Code {
     MissingMask,
     /// A column cannot be overwritten as the settings say.
     MaskRefused,
+    /// Nothing says what the target is for.
+    Unlabelled,
+    /// What is said of the target contradicts itself.
+    LabelContradicts,
+    /// Columns hold people's data, the target is for masked data alone, and nothing masks them.
+    Unmasked,
     /// Deletions were not on the ledger yet when the snapshot was taken, and may still not be.
     CaptureLag,
     /// Another role could connect to the target although it is closed.

@@ -28,6 +28,21 @@ pub struct Filters {
     pub(crate) wanted: Option<Wanted>,
 }
 
+/// What random values are made from.
+#[derive(Clone, Copy, Default)]
+pub struct Seeds {
+    /// For values that hang on a row's place: another one for each chunk.
+    pub row: [u8; 32],
+    /// For values that hang on the old value: one for the whole restore, and for no other.
+    pub value: [u8; 32],
+}
+
+impl std::fmt::Debug for Seeds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seeds")
+    }
+}
+
 /// What became of the rows of one chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
@@ -78,7 +93,7 @@ impl Filters {
     /// The surviving rows of a chunk of the table, and the counts of all its rows.
     ///
     /// `row_count` is the manifest's: a table that no tombstone can reach is passed through without being walked.
-    /// `seed` makes the random values of anonymised people; the same seed makes the same ones.
+    /// The same seeds make the same random values.
     ///
     /// # Errors
     /// If the rows do not parse, or a conflict shows that the plan should have found. Nothing may be loaded then.
@@ -87,7 +102,7 @@ impl Filters {
         table: Oid,
         chunk: &'a [u8],
         row_count: u64,
-        seed: &[u8; 32],
+        seeds: &Seeds,
     ) -> Result<(Cow<'a, [u8]>, Counts), Error> {
         let untouched = Counts { read: row_count, loaded: row_count, dropped: 0, changed: 0 };
         if !self.touches(table) {
@@ -97,11 +112,17 @@ impl Filters {
             return Err(Error::Undecided { table: table.to_string(), problem: "it has no rules".to_owned() });
         };
         let masked = self.masks.touch(table);
+        let emptied = self.masks.everybody.empties(table);
+        let groups = self.masks.everybody.keys(&seeds.value);
         let mut scratch = Scratch::default();
         let mut output = Output { chunk, kept_from: 0, rows: None };
         let mut counts = Counts::default();
         for_each_row(rules, chunk, |row, place| {
             counts.read += 1;
+            if emptied {
+                counts.dropped += 1;
+                return output.replace(place, |_| Ok(()));
+            }
             let unreadable = |cause| Error::Key { table: rules.name.clone(), cause };
             let verdict = if self.owned.is_some() {
                 self.judge(table, rules, row, &mut scratch).map_err(unreadable)?
@@ -127,7 +148,10 @@ impl Filters {
             let mut filled: Vec<Filled<'_>> = Vec::new();
             if masked {
                 let number = counts.read;
-                filled = self.masks.apply(table, row, seed, number, &mut scratch.key).map_err(unreadable)?;
+                filled = self
+                    .masks
+                    .apply(table, row, seeds, &groups, number, &mut scratch.key)
+                    .map_err(unreadable)?;
             }
             counts.loaded += 1;
             if changes.is_empty() && filled.is_empty() {
@@ -188,8 +212,15 @@ impl Filters {
             fields.extend(changes.iter().map(|change| change.field));
         }
         if self.masks.touch(table) {
-            let masked = self.masks.apply(table, row, &[0; 32], 0, &mut scratch.key)?;
-            fields.extend(masked.into_iter().map(|(position, _)| position));
+            let seeds = Seeds::default();
+            let groups = self.masks.everybody.keys(&seeds.value);
+            let masked = self.masks.apply(table, row, &seeds, &groups, 0, &mut scratch.key)?;
+            // A key that is masked for everybody still refers to the same row, which is masked alike.
+            let for_everybody = self.masks.everybody.fills(table);
+            let is_for_everybody =
+                |position: &usize| for_everybody.into_iter().flatten().any(|(other, _)| other == position);
+            let positions = masked.into_iter().map(|(position, _)| position);
+            fields.extend(positions.filter(|position| !is_for_everybody(position)));
         }
         Ok(Some(fields))
     }
@@ -231,6 +262,23 @@ impl Filters {
         self.owned.is_some()
             || self.rules.get(&table).is_some_and(|rules| self.may_touch(rules))
             || self.masks.touch(table)
+            || self.masks.everybody.empties(table)
+    }
+
+    /// Whether every row of the table is masked.
+    #[must_use]
+    pub fn masks_everybody(&self, table: Oid) -> bool {
+        self.masks.everybody.fills(table).is_some()
+    }
+
+    /// Whether what stands in the target can be asked again for erased people's keys: not where those are masked.
+    #[must_use]
+    pub fn keeps_keys(&self, table: Oid) -> bool {
+        let fills = self.masks.everybody.fills(table);
+        let masked = |field: &usize| fills.into_iter().flatten().any(|(position, _)| position == field);
+        self.rules.get(&table).is_none_or(|rules| {
+            !rules.probes.iter().any(|probe| probe.decisive().any(|field| masked(&field)))
+        })
     }
 }
 

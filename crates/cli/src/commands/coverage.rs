@@ -1,7 +1,8 @@
 //! `lethe coverage`.
 
-use lethe_engine::coverage::of_source;
-use lethe_format::catalog::display_ident;
+use lethe_engine::coverage::{masks_for, of_source};
+use lethe_format::catalog::{Catalog, display_ident};
+use lethe_format::classification::Classification;
 use lethe_rules::coverage::{Covered, CoveredColumn, Why, suggest};
 use serde_json::json;
 
@@ -16,7 +17,12 @@ pub(crate) async fn run(settings: &Settings, args: Coverage, output: &Output) ->
         Failure::usage("no kind of people is named")
             .hint("[subject.user] with table = \"public.users\" in lethe.toml: whose data is to be found")
     })?;
-    let found = of_source(&source, &settings.references()?, &classification, !args.no_values).await?;
+    let found =
+        of_source(&source, &settings.references()?, &classification, !args.no_values && !args.suggest_masks)
+            .await?;
+    if args.suggest_masks {
+        return suggest_masks(settings, &found.catalog, &classification, output);
+    }
     for column in &found.not_looked_at {
         settings.warn(format!("values of {column} were not looked at: it took too long"));
     }
@@ -44,6 +50,28 @@ pub(crate) async fn run(settings: &Settings, args: Coverage, output: &Output) ->
     if !args.suggest {
         output.say(format!("{covered} columns may refer to people, and all of them are covered"));
     }
+    output.summary("coverage", &summary);
+    Ok(())
+}
+
+/// What a database for masked data alone would still object to.
+fn suggest_masks(
+    settings: &Settings,
+    catalog: &Catalog,
+    classification: &Classification,
+    output: &Output,
+) -> Result<(), Failure> {
+    let (references, masks) = (settings.references()?, settings.table_masks()?);
+    let (left, text) = masks_for(catalog, &references, classification, masks);
+    output.say(text.trim_end());
+    let summary = json!({"unmasked": left, "suggestion": text});
+    if left > 0 {
+        let failure = Failure::failed(format!("{left} columns may hold people's data and have no mask"));
+        return Err(failure
+            .hint("look at each line, then put it into lethe.toml; or [[not_personal]] with a reason")
+            .with_summary("coverage", &summary));
+    }
+    output.say("every column that may hold people's data has a mask");
     output.summary("coverage", &summary);
     Ok(())
 }

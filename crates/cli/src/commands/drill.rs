@@ -8,6 +8,8 @@ use lethe_engine::restore::{RestoreOptions, Wanted};
 use lethe_engine::{ExitCode, Repository};
 use lethe_format::audit::{Action, Facts};
 
+use lethe_rules::target_label::TargetLabel;
+
 use super::audited::{audited, with_all};
 use super::restore::{Everyday, wanted};
 use crate::args::Drill;
@@ -20,10 +22,12 @@ use crate::settings::Settings;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(settings: &Settings, args: Drill, output: &Output) -> Result<(), Failure> {
+    let mut server_label = None;
     let place = match &args.into {
         Some(text) => {
             let target = Settings::typed_server(text, "--into")?;
-            settings.residency()?.check_target(&target).map_err(Failure::from).map_err(could_not_run)?;
+            let place = settings.residency()?.check_target(&target).map_err(Failure::from);
+            server_label = place.map_err(could_not_run)?.purpose;
             Where::Into(Box::new(target))
         }
         None => Where::Own {
@@ -39,7 +43,7 @@ pub(crate) async fn run(settings: &Settings, args: Drill, output: &Output) -> Re
     let options = DrillOptions {
         pick: if args.pick.is_some() { Pick::Random } else { Pick::Wanted },
         place,
-        restore: restore_options(settings, &args)?,
+        restore: RestoreOptions { server_label, ..restore_options(settings, &args)? },
         assertions: settings.drill_checks()?,
         canaries: settings.drill_canaries(),
         source: settings.drill_source(args.source.as_deref())?,
@@ -124,7 +128,8 @@ fn restore_options(settings: &Settings, args: &Drill) -> Result<RestoreOptions, 
         acknowledged: &args.acknowledge,
         patience: PATIENCE,
     };
-    Ok(RestoreOptions { read_back_all: true, ..everyday.options(settings)? })
+    let label = Some(TargetLabel::drill());
+    Ok(RestoreOptions { read_back_all: true, label, ..everyday.options(settings)? })
 }
 
 fn show(evidence: &DrillEvidence, output: &Output) {

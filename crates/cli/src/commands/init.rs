@@ -95,7 +95,7 @@ fn settings_text(settings: &Settings, with_identity: bool) -> Result<String, Fai
     Ok(format!(
         "{url}{identity}naming_key_file = \"{NAMING_KEY}\"\n\n\
          # Where servers are that are not on this machine: a restore goes to no other.\n\
-         # [[target]]\n# host = \"db.example.eu\"\n# residency = \"eu-central-1\"\n# label = \"production\"         # or staging, or drill\n\n\
+         # [[target]]\n# host = \"db.example.eu\"\n# residency = \"eu-central-1\"\n# label = \"production\"         # staging, or any other name: masked data alone; see docs/STAGING.md\n\n\
          # A copy of everything in a second store, best at another provider; see docs/OPERATIONS.md.\n\
          # [second_store]\n# url = \"s3://…\"\n# profile = \"…\"              # of the AWS configuration files\n\n\
          # [snapshot]\n# from = \"postgres://user@host/database\"\n\n\
@@ -107,6 +107,8 @@ fn settings_text(settings: &Settings, with_identity: bool) -> Result<String, Fai
          # [[not_personal]]\n# columns = \"public.articles(title, body)\"\n# because = \"written by the editors\"\n\n\
          # What becomes of people who are anonymised: \"null\", \"random\" or {{ constant = \"…\" }} for each column.\n\
          # [[anonymise]]\n# subject = \"user\"\n# set = {{ email = \"random\", name = {{ constant = \"Former user\" }} }}\n\n\
+         # What everybody becomes in a database that is not for production; see docs/STAGING.md.\n\
+         # [[mask]]\n# table = \"public.users\"\n# set = {{ email = {{ fake = \"email\" }}, notes = \"null\" }}\n\n\
          # [inactive]\n# subject = \"user\"\n# column = \"last_seen_at\"\n# after = \"2 years\"\n\n\
          # [ledger]\n# max_age = \"1 hour\"           # a restore refuses an older ledger; needs heartbeats\n\n\
          [audit]\nkey_file = \"{AUDIT_KEY}\"             # on hosts without it nothing is signed; lethe audit verify says how far it is\n# require_request = true      # what people do needs --request REF, the instruction to do it\n# tenant = \"tenant\"           # the subject that your customers are\n\n\

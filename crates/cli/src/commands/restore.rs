@@ -35,7 +35,10 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
     };
     let options = everyday.options(settings)?;
     let known_head = args.known_head.as_deref().map(known_head).transpose()?;
+    let place = settings.residency()?.check_target(&target)?;
     let options = RestoreOptions {
+        label: args.label,
+        server_label: place.purpose.clone(),
         no_owner: args.no_owner,
         no_acl: args.no_acl,
         role: args.role,
@@ -44,7 +47,6 @@ pub(crate) async fn run(settings: &Settings, args: Restore, output: &Output) -> 
         request: settings.request(),
         ..options
     };
-    let place = settings.residency()?.check_target(&target)?;
     let repository = settings.open_repository().await?;
     let tenants = settings.tenants_of(&args.only);
     let action = if args.dry_run { Action::RestorePlan } else { Action::Restore };
@@ -144,6 +146,8 @@ impl Everyday<'_> {
     pub(super) fn options(self, settings: &Settings) -> Result<RestoreOptions, Failure> {
         Ok(RestoreOptions {
             snapshot: self.snapshot,
+            label: None,
+            server_label: None,
             jobs: settings.jobs(self.jobs)?,
             memory: settings.memory(self.memory)?,
             no_owner: false,
@@ -154,6 +158,7 @@ impl Everyday<'_> {
             large_object_columns: settings.large_object_columns()?,
             unreferenced_large_objects: settings.keeps_unreferenced_large_objects(),
             classification: settings.classification()?,
+            not_personal: settings.not_personal()?,
             anonymise: settings.anonymise(Timestamp::now())?,
             freshness: Freshness { max_age: settings.max_ledger_age()?, known_head: None },
             max_capture_lag: settings.max_capture_lag()?,
@@ -200,6 +205,14 @@ fn show_plan(plan: &Plan, output: &Output) {
         plan.ledger_head.seq,
         count(plan.tombstones)
     ));
+    output.say(format!("  for {}", plan.label));
+    if !plan.label.holds_real_people() {
+        output.say(format!(
+            "  everybody is masked: {} columns, {} rows of their tables; large objects stay away",
+            count(plan.masked.columns),
+            count(plan.masked.rows)
+        ));
+    }
     let rows: u64 = plan.tables.iter().map(|table| table.rows).sum();
     let size: u64 = plan.tables.iter().map(|table| table.plain_bytes).sum();
     output.say(format!("  {} rows of {} tables, {}", count(rows), plan.tables.len(), bytes(size)));
@@ -287,6 +300,13 @@ fn show_report(report: &RestoreReport, output: &Output) {
     output.say(line("all", &report.rows));
     show_only(&report.only, output);
     show_large_objects(&report.large_objects, output);
+    if report.masked.rows > 0 {
+        output.say(format!(
+            "\n{} rows were masked, in {} columns; what masked them is gone",
+            count(report.masked.rows),
+            count(report.masked.columns)
+        ));
+    }
     if report.rows.late_removed > 0 {
         output.say(format!(
             "\n{} of the dropped rows had been loaded when the erasure arrived: their tables were emptied and loaded again. They are in none of the tables' files, but in the server's write-ahead log until it is recycled",

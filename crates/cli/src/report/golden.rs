@@ -7,7 +7,8 @@ use lethe_engine::drill::{DrillEvidence, Stage};
 use lethe_engine::holds;
 use lethe_engine::prune::{PlanSummary, Receipt};
 use lethe_engine::restore::{
-    Bytes, LargeObjectCounts, RestoreEvidence, RestoreReport, RestoredTo, RowCounts, Seconds, TableReport,
+    Bytes, LargeObjectCounts, Masked, RestoreEvidence, RestoreReport, RestoredTo, RowCounts, Seconds,
+    TableReport,
 };
 use lethe_format::ids::EventId;
 use lethe_format::lease::Hold;
@@ -18,8 +19,9 @@ use lethe_rules::drill::{
 };
 use lethe_rules::ledger::ExpiryPlan;
 use lethe_rules::objection::{Code, Objection};
-use lethe_rules::residency::{PLACES, Profile, Purpose};
+use lethe_rules::residency::{PLACES, Profile};
 use lethe_rules::retention::{Fate, Remains, Retention, Verdict};
+use lethe_rules::target_label::TargetLabel;
 
 use super::{
     Drilled, Facts, Finding, PastDrill, PastPrune, Placed, Report, Restored, Retained, StoreSeen, StoreUse,
@@ -80,11 +82,13 @@ pub(super) fn restore() -> Report {
         evidence: RestoreEvidence {
             version: "0.1.0".to_owned(),
             finished_at: ago(1),
-            target: RestoredTo { place: Some("fsn1".to_owned()), purpose: Some(Purpose::Production) },
+            target: RestoredTo { place: Some("fsn1".to_owned()), purpose: Some(TargetLabel::production()) },
             report: RestoreReport {
                 snapshot: "20261123T090000Z-6f3a1c".parse().expect("an id"),
                 ledger_head: head(),
                 only: Vec::new(),
+                label: Some(TargetLabel::production()),
+                masked: Masked::default(),
                 rows: rows(1_234_567, 4_300, 12, 25),
                 tables,
                 large_objects: LargeObjectCounts::default(),
@@ -409,8 +413,8 @@ pub(super) fn residency() -> Report {
         allowed: true,
     };
     let targets = vec![
-        target("ny-db.eksempel", "fsn1", Purpose::Production),
-        target("prøve.eksempel", "nbg1", Purpose::Staging),
+        target("ny-db.eksempel", "fsn1", TargetLabel::production()),
+        target("prøve.eksempel", "nbg1", TargetLabel::staging()),
     ];
     placed(Profile::De, stores, targets, Vec::new())
 }
@@ -425,7 +429,7 @@ pub(super) fn bad_residency() -> Report {
         .map(|place| TargetSeen {
             host: HOSTILE.to_owned(),
             place: place.code.to_owned(),
-            purpose: Purpose::Drill,
+            purpose: TargetLabel::drill(),
             allowed: place.is_allowed(Profile::Eu),
         })
         .collect();

@@ -1,6 +1,7 @@
 //! Where the stores and the servers are, and what speaks against it: what `lethe doctor` looks at.
 
-use lethe_rules::residency::{Place, Profile, Provider, Purpose};
+use lethe_rules::residency::{Place, Profile, Provider};
+use lethe_rules::target_label::TargetLabel;
 use serde::Serialize;
 
 use super::page::{Cell, Page, Said};
@@ -43,7 +44,7 @@ pub(crate) struct StoreSeen {
 pub(crate) struct TargetSeen {
     pub(crate) host: String,
     pub(crate) place: String,
-    pub(crate) purpose: Purpose,
+    pub(crate) purpose: TargetLabel,
     pub(crate) allowed: bool,
 }
 
@@ -130,7 +131,7 @@ pub(super) fn write(facts: &Placed, page: &mut Page) {
             vec![
                 Cell::name(&target.host),
                 Cell::Text(place(&target.place, language)),
-                Cell::text(purpose_name(words, target.purpose)),
+                Cell::text(purpose_name(words, &target.purpose)),
                 Cell::Verdict { good: target.allowed, text: text.to_owned() },
             ]
         };

@@ -2,7 +2,7 @@
 
 use lethe_engine::restore::{RestoreEvidence, RestoredTo, RowCounts};
 use lethe_format::ids::EventId;
-use lethe_rules::residency::Purpose;
+use lethe_rules::target_label::TargetLabel;
 use serde::Serialize;
 
 use super::page::{Cell, Page, Said};
@@ -26,6 +26,7 @@ pub(super) fn write(facts: &Restored, page: &mut Page) {
         (words.rows_loaded, Cell::text(numbers.count(report.rows.loaded))),
         (words.rows_dropped, Cell::text(numbers.count(report.rows.dropped))),
     ]);
+    let label = report.label.as_ref().map_or(Cell::Nothing, |label| Cell::text(purpose_name(words, label)));
     page.heading(words.what_was_restored);
     let alone = report.only.iter().map(|only| format!("{}: {}", only.subject, numbers.count(only.keys)));
     let alone: Vec<String> = alone.collect();
@@ -37,6 +38,9 @@ pub(super) fn write(facts: &Restored, page: &mut Page) {
         (words.ledger_entry, Cell::text(numbers.count(report.ledger_head.seq))),
         (words.ledger_hash, Cell::name(report.ledger_head.hash)),
         (words.target, Cell::Text(target(&evidence.target, page))),
+        (words.label_of_restore, label),
+        (words.masked_columns, Cell::text(numbers.count(report.masked.columns))),
+        (words.masked_rows, Cell::text(numbers.count(report.masked.rows))),
         (words.finished_at, Cell::Time(evidence.finished_at)),
         (words.bytes_stored, Cell::text(numbers.bytes(report.bytes.stored))),
         (words.bytes_plain, Cell::text(numbers.bytes(report.bytes.plain))),
@@ -74,23 +78,24 @@ fn objection_name(words: &Words, code: lethe_rules::objection::Code) -> &'static
 
 fn target(target: &RestoredTo, page: &Page) -> String {
     let words = page.words;
-    let purpose = target.purpose.map(|purpose| purpose_name(words, purpose));
+    let purpose = target.purpose.as_ref().map(|purpose| purpose_name(words, purpose).to_owned());
     let place = target.place.as_deref().map(|code| {
         place_name(page.language, code).map_or_else(|| code.to_owned(), |name| format!("{code} ({name})"))
     });
     match (purpose, place) {
         (None, None) => words.on_this_machine.to_owned(),
         (Some(purpose), Some(place)) => format!("{purpose}, {place}"),
-        (Some(purpose), None) => purpose.to_owned(),
+        (Some(purpose), None) => purpose,
         (None, Some(place)) => place,
     }
 }
 
-pub(super) fn purpose_name(words: &Words, purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::Production => words.production,
-        Purpose::Staging => words.staging,
-        Purpose::Drill => words.for_drills,
+pub(super) fn purpose_name<'a>(words: &Words, purpose: &'a TargetLabel) -> &'a str {
+    match purpose.as_str() {
+        "production" => words.production,
+        "staging" => words.staging,
+        "drill" => words.for_drills,
+        other => other,
     }
 }
 

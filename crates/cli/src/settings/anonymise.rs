@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::{Span, Timestamp, tz::TimeZone};
-use lethe_format::catalog::QualifiedName;
-use lethe_format::sql::parse_table_ref;
-use lethe_rules::anonymise::{Anonymise, Constant, InactiveRule, MaskRule, Replacement};
+use lethe_rules::anonymise::{Anonymise, InactiveRule, MaskRule, Replacement};
 use serde::Deserialize;
 
 use super::Settings;
+use super::mask::{self, KINDS, Value, table};
 use crate::failure::Failure;
 
 /// One table of one subject.
@@ -21,13 +20,6 @@ pub(super) struct AnonymiseSection {
     /// The columns that hold the subject's key; found by the foreign key if there is exactly one.
     via: Option<Vec<String>>,
     set: BTreeMap<String, Value>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum Value {
-    Word(String),
-    Table(BTreeMap<String, toml::Value>),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -45,7 +37,7 @@ impl Settings {
     pub(crate) fn anonymise(&self, now: Timestamp) -> Result<Anonymise, Failure> {
         let masks = self.file.anonymise.iter().map(|section| self.mask(section)).collect::<Result<_, _>>()?;
         let inactive = self.file.inactive.as_ref().map(|section| self.inactive(section, now)).transpose()?;
-        Ok(Anonymise { masks, inactive })
+        Ok(Anonymise { masks, inactive, everybody: self.table_masks()?, ..Anonymise::default() })
     }
 
     fn mask(&self, section: &AnonymiseSection) -> Result<MaskRule, Failure> {
@@ -59,8 +51,7 @@ impl Settings {
         }
         let column = |(name, value): (&String, &Value)| {
             let replacement = replacement(value).map_err(|problem| {
-                Failure::usage(format!("[[anonymise]] of {table}, column {name}: {problem}"))
-                    .hint("write \"null\", \"random\" or { constant = \"…\" }")
+                Failure::usage(format!("[[anonymise]] of {table}, column {name}: {problem}")).hint(KINDS)
             })?;
             Ok((name.clone(), replacement))
         };
@@ -87,40 +78,19 @@ impl Settings {
     }
 }
 
-fn table(text: &str) -> Result<QualifiedName, Failure> {
-    let parsed = parse_table_ref(text).map_err(Failure::usage)?;
-    match (parsed.schema, parsed.columns) {
-        (Some(schema), None) => Ok(QualifiedName::new(schema, parsed.table)),
-        _ => Err(Failure::usage(format!("{text:?} is no table: write schema.table"))),
-    }
-}
-
 /// A value that is made from the person's id, or from the value itself, links the row to the person for whoever has
 /// either: that is a pseudonym, and the person is not anonymous.
 fn replacement(value: &Value) -> Result<Replacement, String> {
     const PSEUDONYM: &str =
         "a value that is made from the id or from the old value is a pseudonym, and does not anonymise";
-    match value {
-        Value::Word(word) if word == "null" => Ok(Replacement::Null),
-        Value::Word(word) if word == "random" => Ok(Replacement::Random),
-        Value::Word(word) => Err(format!("{word:?} is no replacement; {PSEUDONYM}")),
-        Value::Table(table) => match (table.len(), table.get("constant")) {
-            (1, Some(constant)) => {
-                let text = match constant {
-                    toml::Value::String(text) => text.clone(),
-                    toml::Value::Integer(number) => number.to_string(),
-                    toml::Value::Float(number) => number.to_string(),
-                    toml::Value::Boolean(value) => value.to_string(),
-                    toml::Value::Datetime(time) => time.to_string(),
-                    _ => return Err("a constant is one value".to_owned()),
-                };
-                if has_placeholder(&text) {
-                    return Err(format!("the constant has a placeholder; {PSEUDONYM}"));
-                }
-                Ok(Replacement::Constant(Constant { text, binary: None }))
-            }
-            _ => Err(format!("only constant is known; {PSEUDONYM}")),
-        },
+    let pseudonym = |problem: String| format!("{problem}; {PSEUDONYM}");
+    let (replacement, group) = mask::replacement(value).map_err(pseudonym)?;
+    match &replacement {
+        _ if group.is_some() => Err(pseudonym("as is for [[mask]] alone".to_owned())),
+        Replacement::Constant(constant) if has_placeholder(&constant.text) => {
+            Err(pseudonym("the constant has a placeholder".to_owned()))
+        }
+        _ => Ok(replacement),
     }
 }
 
@@ -154,6 +124,7 @@ mod tests {
     fn pseudonyms_are_refused() {
         assert_eq!(read("\"null\""), Ok(Replacement::Null));
         assert_eq!(read("\"random\""), Ok(Replacement::Random));
+        assert!(matches!(read("{ fake = \"name\" }"), Ok(Replacement::Fake(_))));
         for constant in ["\"Former user\"", "0", "true", "\"100 % gone\"", "\"a < b > c\"", "\"5 $\""] {
             assert!(
                 matches!(read(&format!("{{ constant = {constant} }}")), Ok(Replacement::Constant(_))),
@@ -171,6 +142,7 @@ mod tests {
             "{ constant = \"deleted-${id}\" }",
             "{ constant = \"deleted-$1\" }",
             "{ constant = \"user %d\" }",
+            "{ fake = \"name\", as = \"x\" }",
             "{ constant = \"x\", salt = \"y\" }",
         ] {
             assert!(read(refused).expect_err(refused).contains("pseudonym"), "{refused}");

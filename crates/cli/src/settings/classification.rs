@@ -19,15 +19,20 @@ pub(super) struct NotPersonalSection {
 impl Settings {
     /// None if no kind of people is named: then nobody can tell what is whose.
     pub(crate) fn classification(&self) -> Result<Option<Classification>, Failure> {
+        let not_personal = self.not_personal()?;
+        let subjects = self.subjects()?;
+        Ok((!subjects.is_empty()).then_some(Classification { subjects, not_personal }))
+    }
+
+    /// Columns that are nobody's, whoever is named.
+    pub(crate) fn not_personal(&self) -> Result<Vec<NotPersonal>, Failure> {
         let not_personal = self.file.not_personal.iter().map(|section| {
             not_personal(section).map_err(|problem| {
                 Failure::usage(format!("[[not_personal]] columns {:?}: {problem}", section.columns))
                     .hint("columns = \"public.articles(title, body)\", because = \"…\"")
             })
         });
-        let not_personal = not_personal.collect::<Result<Vec<_>, _>>()?;
-        let subjects = self.subjects()?;
-        Ok((!subjects.is_empty()).then_some(Classification { subjects, not_personal }))
+        not_personal.collect()
     }
 }
 

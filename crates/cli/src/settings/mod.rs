@@ -6,6 +6,7 @@ mod classification;
 mod drill;
 mod identity;
 mod large_objects;
+mod mask;
 mod only;
 mod reference;
 mod residency;
@@ -33,6 +34,7 @@ use classification::NotPersonalSection;
 use drill::DrillSection;
 use identity::SealedIdentity;
 use large_objects::{LargeObjectSection, LargeObjectsSection};
+use mask::MaskSection;
 use reference::ReferenceSection;
 use residency::{ResidencySection, TargetSection};
 use retention::{RetentionSection, ScheduleSection};
@@ -74,6 +76,8 @@ struct File {
     #[serde(default)]
     anonymise: Vec<AnonymiseSection>,
     inactive: Option<InactiveSection>,
+    #[serde(default)]
+    mask: Vec<MaskSection>,
     /// A store for the ledger alone.
     ledger_url: Option<String>,
     second_store: Option<SecondStoreSection>,

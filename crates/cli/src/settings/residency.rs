@@ -2,8 +2,9 @@
 
 use lethe_engine::Stores;
 use lethe_engine::residency::Residency;
-use lethe_rules::residency::{Label, Profile, Purpose};
+use lethe_rules::residency::{Label, Profile};
 use lethe_rules::store_fitness::Use;
+use lethe_rules::target_label::TargetLabel;
 use lethe_store::RetryPolicy;
 use serde::Deserialize;
 
@@ -32,15 +33,7 @@ pub(super) struct TargetSection {
     /// The code of the place that it is in.
     residency: String,
     /// What it is for.
-    label: PurposeSetting,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum PurposeSetting {
-    Production,
-    Staging,
-    Drill,
+    label: TargetLabel,
 }
 
 /// Twelve digits, or as Hetzner's policies name a project.
@@ -67,11 +60,7 @@ impl Settings {
         let labels = self.file.target.iter().map(|target| Label {
             host: target.host.clone(),
             residency: target.residency.clone(),
-            purpose: match target.label {
-                PurposeSetting::Production => Purpose::Production,
-                PurposeSetting::Staging => Purpose::Staging,
-                PurposeSetting::Drill => Purpose::Drill,
-            },
+            purpose: target.label.clone(),
         });
         if let Some(text) = section.accounts.iter().find(|text| !is_account(text)) {
             return Err(Failure::usage(format!("{text:?} is no account"))

@@ -48,6 +48,8 @@ impl Shell {
             command.env_remove(name);
         }
         command.env("LETHE_STATE_DIR", self.folder.path().join("state"));
+        // Whoever wants another label types it.
+        command.env("LETHE_LABEL", "production");
         command.env("LETHE_PG_BIN", self.server.bin());
         command
     }

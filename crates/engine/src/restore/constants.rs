@@ -1,7 +1,7 @@
 //! The settings' constants in the form in which rows are stored: the server itself converts them.
 
-use lethe_format::catalog::{Catalog, Column, FIRST_NORMAL_OID, TypeKind};
-use lethe_format::manifest::Manifest;
+use lethe_format::catalog::{Catalog, Column, FIRST_NORMAL_OID, Table, TypeKind};
+use lethe_format::manifest::{CopyFormat, Manifest};
 use lethe_postgres::{Server, values};
 use lethe_rules::anonymise::{Anonymise, Replacement};
 use lethe_rules::objection::{Code, Objection};
@@ -16,24 +16,45 @@ pub(super) async fn resolve(
 ) -> Result<Vec<Objection>, Error> {
     let catalog = &manifest.catalog;
     let mut objections = Vec::new();
-    for rule in &mut anonymise.masks {
-        let Some(table) = catalog.table_named(&rule.table) else { continue };
-        for (name, replacement) in &mut rule.columns {
-            let (Replacement::Constant(constant), Some(column)) = (replacement, table.column_named(name))
-            else {
-                continue;
-            };
-            match binary(server, catalog, column, &constant.text).await? {
-                Ok(binary) => constant.binary = Some(binary),
-                Err(problem) => objections.push(Objection::new(
-                    Code::MaskRefused,
-                    format!("[[anonymise]] of {}", rule.table),
-                    format!("{}.{name}: {problem}", rule.table),
-                )),
-            }
+    let anonymised = anonymise.masks.iter_mut().flat_map(|rule| {
+        let name = rule.table.clone();
+        rule.columns.iter_mut().map(move |(column, value)| ("anonymise", name.clone(), &*column, value))
+    });
+    let everybody = anonymise.everybody.iter_mut().flat_map(|rule| {
+        let name = rule.table.clone();
+        rule.columns.iter_mut().map(move |mask| ("mask", name.clone(), &mask.name, &mut mask.replacement))
+    });
+    for (section, table_name, name, replacement) in anonymised.chain(everybody) {
+        let Some(table) = catalog.table_named(&table_name) else { continue };
+        let (Replacement::Constant(constant), Some(column)) = (replacement, table.column_named(name)) else {
+            continue;
+        };
+        if is_stored_as_text(manifest, table) && is_own_type(catalog, column) {
+            // The text is what is sent; the server refuses one that is no value when the row arrives.
+            constant.binary = Some(Vec::new());
+            continue;
+        }
+        match binary(server, catalog, column, &constant.text).await? {
+            Ok(binary) => constant.binary = Some(binary),
+            Err(problem) => objections.push(Objection::new(
+                Code::MaskRefused,
+                format!("[[{section}]] of {table_name}"),
+                format!("{table_name}.{name}: {problem}"),
+            )),
         }
     }
     Ok(objections)
+}
+
+fn is_stored_as_text(manifest: &Manifest, table: &Table) -> bool {
+    let mut data = manifest.tables.iter().filter(|data| data.table == table.oid);
+    data.next().is_some_and(|data| data.format == CopyFormat::Text)
+        && !manifest.catalog.has_children(table.oid)
+}
+
+/// Whether the type, or what it is made of, is none of PostgreSQL's own: no server has it before the schema is there.
+fn is_own_type(catalog: &Catalog, column: &Column) -> bool {
+    catalog.base_type(column.type_oid).is_some_and(|base| base.oid >= FIRST_NORMAL_OID)
 }
 
 async fn binary(
@@ -47,7 +68,7 @@ async fn binary(
         // Their binary form is their text; a label that is none is refused by the server when the row arrives.
         return Ok(Ok(text.as_bytes().to_vec()));
     }
-    if base.oid >= FIRST_NORMAL_OID || base.kind != TypeKind::Base {
+    if base.oid >= FIRST_NORMAL_OID || !matches!(base.kind, TypeKind::Base | TypeKind::Array { .. }) {
         return Ok(Err("constants of its type are not supported; use \"null\""));
     }
     // A domain has no length of its own.

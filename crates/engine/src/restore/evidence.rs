@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lethe_format::ids::EventId;
 use lethe_format::report::ReportKind;
-use lethe_rules::residency::{Purpose, TargetPlace};
+use lethe_rules::residency::TargetPlace;
+use lethe_rules::target_label::TargetLabel;
 use serde::{Deserialize, Serialize};
 
 use super::RestoreReport;
@@ -34,7 +35,7 @@ pub struct RestoredTo {
     /// The code of a place; none if it is on this machine and nothing more is said of it.
     pub place: Option<String>,
     /// None if nothing is said of it.
-    pub purpose: Option<Purpose>,
+    pub purpose: Option<TargetLabel>,
 }
 
 impl From<TargetPlace> for RestoredTo {

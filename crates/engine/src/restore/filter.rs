@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use lethe_format::ids::{Oid, SnapshotId};
 use lethe_format::manifest::Chunk;
-use lethe_rules::row_filter::Filters;
+use lethe_rules::row_filter::{Filters, Seeds};
 
 use super::Prepared;
 use super::plan::rows;
@@ -34,19 +34,19 @@ impl ChunkFilter {
         self.filters.touches(table)
     }
 
-    /// The surviving rows. The same chunk, plan and seed give the same rows, and the same [`Loaded::content`].
+    /// The surviving rows. The same chunk, plan and seeds give the same rows, and the same [`Loaded::content`].
     pub(super) async fn apply(
         &self,
         table: Oid,
         chunk: &Chunk,
-        seed: [u8; 32],
+        seeds: Seeds,
     ) -> Result<(Bytes, Loaded), Error> {
         let plain = rows(&self.repository, chunk).await?;
         let key = self.repository.naming_key()?.clone();
         let (filters, snapshot, chunk) = (self.filters.clone(), self.snapshot.clone(), chunk.clone());
         objects::off_runtime(move || {
             let (rows, counts) = filters
-                .apply(table, &plain, chunk.rows, &seed)
+                .apply(table, &plain, chunk.rows, &seeds)
                 .map_err(|cause| Error::Filter { snapshot, cause })?;
             if counts.read != chunk.rows {
                 let problem = format!("it holds {} rows, {} were stored", counts.read, chunk.rows);

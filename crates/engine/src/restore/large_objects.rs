@@ -14,6 +14,7 @@ use lethe_rules::large_objects::{
 };
 use lethe_rules::objection::Objection;
 use lethe_rules::row_filter::{Counts, Filters};
+use lethe_rules::target_label::TargetLabel;
 
 use super::Prepared;
 use super::plan::{Scanned, rows};
@@ -81,8 +82,15 @@ pub(super) async fn take_back(prepared: &Prepared, target: &Target) -> Result<()
 pub(super) async fn plan(
     scanned: &Scanned<'_>,
     filters: &Filters,
+    label: &TargetLabel,
 ) -> Result<(RestoredObjects, large_objects_rules::Counts), Error> {
     let Scanned { manifest, options, .. } = scanned;
+    if !label.holds_real_people() {
+        // Nothing could mask what is in them.
+        let stored = manifest.large_objects.objects.len() as u64;
+        let counts = large_objects_rules::Counts { stored, ..large_objects_rules::Counts::default() };
+        return Ok((RestoredObjects::default(), counts));
+    }
     let stored = manifest.large_objects.objects.iter().map(|object| object.oid);
     let columns = columns(manifest, &options.large_object_columns).0;
     let alone = !options.only.is_empty();

@@ -72,7 +72,7 @@ async fn stale_tables(
         .map(|(key, chunk, loaded)| {
             let filter = &filter;
             async move {
-                let (_, now) = filter.apply(key.0, chunk, target.seed(key)).await?;
+                let (_, now) = filter.apply(key.0, chunk, target.seeds(key)).await?;
                 let gone = loaded.counts.loaded.saturating_sub(now.counts.loaded);
                 Ok::<_, Error>((key.0, chunk.plain_len, (now != *loaded).then_some(gone)))
             }

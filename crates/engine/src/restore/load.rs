@@ -14,7 +14,7 @@ use lethe_format::catalog::{Table, TableKind};
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{Chunk, CopyFormat, Manifest, TableData};
 use lethe_postgres::{CopyIn, Server};
-use lethe_rules::row_filter::Counts;
+use lethe_rules::row_filter::{Counts, Seeds};
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
@@ -38,7 +38,7 @@ struct Work {
     key: ChunkKey,
     chunk: Chunk,
     table: Arc<TableTarget>,
-    seed: [u8; 32],
+    seeds: Seeds,
 }
 
 impl OfTable for Work {
@@ -200,7 +200,7 @@ fn work(prepared: &Prepared, target: &Target, done: &BTreeMap<ChunkKey, Loaded>)
             key,
             chunk: chunk.clone(),
             table: table.clone(),
-            seed: target.seed(key),
+            seeds: target.seeds(key),
         }));
     }
     queue
@@ -383,7 +383,7 @@ impl<'a> Worker<'a> {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let memory = memory.reserve(&work.chunk).await?;
-            let (rows, loaded) = filter.apply(work.table.oid, &work.chunk, work.seed).await?;
+            let (rows, loaded) = filter.apply(work.table.oid, &work.chunk, work.seeds).await?;
             Ok(Filtered { work, rows, loaded, _memory: memory })
         });
         Begun::Chunk(tasks)

@@ -24,6 +24,7 @@ mod finish;
 mod large_objects;
 mod late;
 mod load;
+mod masking;
 mod only;
 mod outage;
 mod plan;
@@ -37,12 +38,13 @@ mod statements;
 mod target;
 mod unclassified;
 mod verify;
+mod words;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use lethe_format::classification::Classification;
+use lethe_format::classification::{Classification, NotPersonal};
 use lethe_format::ids::SnapshotId;
 use lethe_format::ledger::{Head, Kind, Seq, SubjectRef};
 use lethe_format::manifest::{Manifest, Sequence};
@@ -53,6 +55,7 @@ use lethe_rules::closure::Tombstones;
 pub use lethe_rules::large_objects::Counts as LargeObjectCounts;
 use lethe_rules::objection::{Code, Objection};
 use lethe_rules::row_filter::Counts;
+use lethe_rules::target_label::TargetLabel;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Freshness, LastSeen, VerifiedLedger};
@@ -62,6 +65,7 @@ use cut_over::CutOver;
 pub use evidence::{RestoreEvidence, RestoredTo, keep};
 pub(crate) use fetch::{chunk as fetch_chunk, schema};
 pub(crate) use load::Memory;
+pub use masking::Masked;
 pub use only::OnlySubject;
 use outage::Outage;
 pub(crate) use plan::rows;
@@ -75,6 +79,10 @@ pub(crate) use target::{begun, query};
 #[derive(Clone, Debug)]
 pub struct RestoreOptions {
     pub snapshot: Wanted,
+    /// What the target is for, as it was said for this restore.
+    pub label: Option<TargetLabel>,
+    /// What the settings say of its server.
+    pub server_label: Option<TargetLabel>,
     /// Connections that load and build at once.
     pub jobs: usize,
     /// Bytes of chunks in memory at once.
@@ -95,7 +103,10 @@ pub struct RestoreOptions {
     pub unreferenced_large_objects: bool,
     /// Whose data the columns hold, as far as the settings say.
     pub classification: Option<Classification>,
-    /// What becomes of the rows of people who are anonymised, and who counts as inactive.
+    /// Columns that are nobody's, also where no kind of people is named.
+    pub not_personal: Vec<NotPersonal>,
+    /// What becomes of the rows of people who are anonymised, who counts as inactive, and what becomes of everybody's rows where no real
+    /// people may be.
     pub anonymise: Anonymise,
     pub freshness: Freshness,
     /// How long a deletion may have waited in the source's outbox when the snapshot was taken.
@@ -122,6 +133,7 @@ pub struct Prepared {
     archive: lethe_format::archive::Archive,
     ledger: VerifiedLedger,
     plan: Plan,
+    label: TargetLabel,
     /// Objections that were raised and that somebody has answered for.
     acknowledged: Vec<Objection>,
     /// Sequences of the newest snapshot, if that is not the one that is restored.
@@ -138,6 +150,11 @@ pub struct RestoreReport {
     /// Set if these were restored alone; then the rows of all others count as dropped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<OnlySubject>,
+    /// What the target is for.
+    #[serde(default)]
+    pub label: Option<TargetLabel>,
+    #[serde(default)]
+    pub masked: Masked,
     pub rows: RowCounts,
     pub tables: Vec<TableReport>,
     #[serde(default)]
@@ -223,15 +240,35 @@ pub async fn prepare(
     let mut objections =
         preflight::check(repository, &server, begun.as_ref(), &manifest, &archive, &ledger, &options).await?;
     let mut options = options;
+    options.anonymise.words = words::english();
+    let label = masking::label(&server, begun.as_ref(), &options).await?;
+    let masks = label.as_ref().is_ok_and(|label| !label.holds_real_people());
+    if masks {
+        masking::require(&manifest, &mut options)
+    } else {
+        masking::leave_out(&mut options)
+    }
     let (references, unknown) = references::effective(&manifest, &options.references);
     objections.extend(unknown);
     options.references = references;
-    objections.extend(large_objects::objections(&manifest, &options.large_object_columns));
+    if !masks {
+        objections.extend(large_objects::objections(&manifest, &options.large_object_columns));
+    }
     objections.extend(unclassified::objections(&manifest, &ledger, &options));
     let answered = |objection: &Objection| options.acknowledged.contains(&objection.code);
     let (acknowledged, mut objections): (Vec<_>, Vec<_>) = objections.into_iter().partition(answered);
     objections.extend(constants::resolve(&server, &manifest, &mut options.anonymise).await?);
-    let plan = match plan::make(repository, &manifest, &ledger, &options, progress).await {
+    if masks {
+        objections.extend(masking::objections(&server, &manifest, &ledger, &options).await?);
+    }
+    let label = match label {
+        Ok(label) => label,
+        Err(objection) => {
+            objections.push(objection);
+            TargetLabel::staging()
+        }
+    };
+    let plan = match plan::make(repository, &manifest, &ledger, &options, &label, progress).await {
         Ok(plan) => plan,
         Err(Error::Refused(more)) => {
             objections.extend(more);
@@ -251,6 +288,7 @@ pub async fn prepare(
         archive,
         ledger,
         plan,
+        label,
         acknowledged,
         later_sequences,
         last_seen,
@@ -375,6 +413,9 @@ impl Prepared {
         for rule in &self.options.anonymise.masks {
             hash.update(rule.fingerprint().as_bytes());
         }
+        for rule in &self.options.anonymise.everybody {
+            hash.update(rule.fingerprint().as_bytes());
+        }
         hash.update(self.plan.restored_objects.hash().as_bytes());
         if let Some(only) = self.only()? {
             hash.update(only.as_bytes());
@@ -426,7 +467,9 @@ impl Prepared {
 
     /// Makes the plan again by what the ledger says now.
     async fn plan_again(&mut self, ledger: VerifiedLedger, progress: &Progress) -> Result<(), Error> {
-        self.plan = plan::make(&self.repository, &self.manifest, &ledger, &self.options, progress).await?;
+        self.plan =
+            plan::make(&self.repository, &self.manifest, &ledger, &self.options, &self.label, progress)
+                .await?;
         self.ledger = ledger;
         self.record_inactive().await
     }
@@ -438,13 +481,16 @@ impl Prepared {
         late: &BTreeMap<u32, u64>,
         seconds: Seconds,
     ) -> RestoreReport {
-        let (mut total, mut total_late) = (Counts::default(), 0);
+        let (mut total, mut total_late, mut masked) = (Counts::default(), 0, 0);
         let mut rows = Vec::new();
         for data in &self.manifest.tables {
             let counts = tables.get(&data.table).copied().unwrap_or_default();
             let late = late.get(&data.table).copied().unwrap_or(0);
             total.add(counts);
             total_late += late;
+            if self.plan.filters.masks_everybody(data.table) {
+                masked += counts.loaded;
+            }
             let name = self.manifest.catalog.table(data.table).map(|table| table.name.to_string());
             rows.push(TableReport { table: name.unwrap_or_default(), rows: RowCounts::new(counts, late) });
         }
@@ -452,6 +498,8 @@ impl Prepared {
             snapshot: self.manifest.snapshot.clone(),
             ledger_head,
             only: self.plan.only.clone(),
+            label: Some(self.label.clone()),
+            masked: Masked { columns: self.plan.masked.columns, rows: masked },
             rows: RowCounts::new(total, total_late),
             tables: rows,
             large_objects: self.plan.large_objects,

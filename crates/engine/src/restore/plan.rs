@@ -13,11 +13,12 @@ use lethe_rules::only::Shared;
 use lethe_rules::retention::Retention;
 use lethe_rules::row_filter::Filters;
 use lethe_rules::scan::Scan;
+use lethe_rules::target_label::TargetLabel;
 use serde::Serialize;
 use std::sync::Arc;
 
 use super::large_objects::{self, RestoredObjects};
-use super::{OnlySubject, RestoreOptions, decode, fetch, only, scan};
+use super::{Masked, OnlySubject, RestoreOptions, decode, fetch, only, scan};
 use crate::ledger::VerifiedLedger;
 use crate::progress::Progress;
 use crate::{Error, Repository, objects};
@@ -27,6 +28,10 @@ use crate::{Error, Repository, objects};
 pub struct Plan {
     pub snapshot: SnapshotId,
     pub ledger_head: Head,
+    /// What the target is for.
+    pub label: TargetLabel,
+    /// What is masked whoever it is about; rows as the snapshot has them.
+    pub masked: Masked,
     /// Keys on the ledger that are erased and not revoked.
     pub tombstones: u64,
     /// Of those, the ones that were put on the ledger before the snapshot was begun, ahead of their deletion.
@@ -74,6 +79,7 @@ pub(super) async fn make(
     manifest: &Manifest,
     ledger: &VerifiedLedger,
     options: &RestoreOptions,
+    label: &TargetLabel,
     progress: &Progress,
 ) -> Result<Plan, Error> {
     let mut standing = ledger.standing(manifest.ledger_head.seq);
@@ -83,7 +89,7 @@ pub(super) async fn make(
     standing.erased.extend(former);
     let scanned = Scanned { repository, manifest, options, progress };
     let (filters, newly_inactive) = filters(&scanned, &standing).await?;
-    let (restored_objects, counts) = large_objects::plan(&scanned, &filters).await?;
+    let (restored_objects, counts) = large_objects::plan(&scanned, &filters, label).await?;
     let mut tables: Vec<PlannedTable> = manifest
         .tables
         .iter()
@@ -97,12 +103,18 @@ pub(super) async fn make(
             oid: data.table,
         })
         .collect();
+    let masked = Masked {
+        columns: options.anonymise.everybody.iter().map(|rule| rule.columns.len() as u64).sum(),
+        rows: tables.iter().filter(|table| filters.masks_everybody(table.oid)).map(|table| table.rows).sum(),
+    };
     tables.sort_by(|one, other| {
         other.plain_bytes.cmp(&one.plain_bytes).then_with(|| one.table.cmp(&other.table))
     });
     Ok(Plan {
         snapshot: manifest.snapshot.clone(),
         ledger_head: ledger.head(),
+        label: label.clone(),
+        masked,
         tombstones,
         written_ahead: standing.written_ahead,
         anonymised: count(&standing.anonymised),

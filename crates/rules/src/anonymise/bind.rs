@@ -7,7 +7,10 @@ use lethe_format::copy_text;
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{CopyFormat, TableData};
 
-use super::{Constant, Fill, Mask, MaskRule, Masks, RandomKind, Replacement};
+use super::everybody::{kind_of, unique_bits};
+use super::fake::shortest;
+use super::fill::{By, Kind};
+use super::{Constant, Fill, Made, Mask, MaskRule, Masks, Replacement};
 use crate::closure::{SubjectKey, Tombstones, columns_in, family, hazards, parse_keys, subject_key};
 use crate::key::{self, KeyReader, KeySet};
 use crate::objection::{Code, Objection};
@@ -154,28 +157,39 @@ impl Binder<'_> {
                 let problem = format!("{}.{name} is computed by the server from other columns", found.name);
                 return Err(refuse(Code::MaskRefused, problem).hint("overwrite those other columns"));
             };
-            let fill = self.fill(layout.format, column, replacement).ok_or_else(|| {
-                let problem = format!("{}.{name}: no random value of its type is known", found.name);
-                refuse(Code::MaskRefused, problem).hint("use \"null\" or a constant")
+            let fill = self.fill(found, layout, column, replacement).map_err(|problem| {
+                refuse(Code::MaskRefused, format!("{}.{name}: {problem}", found.name))
+                    .hint("use \"null\" or a constant")
             })?;
             fills.push((position, fill));
         }
         Ok(Mask { keys, fields, reader: KeyReader::new(readers), fills })
     }
 
-    fn fill(&self, format: CopyFormat, column: &Column, replacement: &Replacement) -> Option<Fill> {
-        Some(match replacement {
-            Replacement::Null => Fill::Null,
-            Replacement::Random => Fill::Random(RandomKind::of(self.catalog, column)?),
-            Replacement::Constant(Constant { text, binary }) => Fill::Constant(match format {
-                CopyFormat::Text => {
-                    let mut escaped = Vec::new();
-                    copy_text::escape_into(text.as_bytes(), &mut escaped);
-                    escaped.into()
+    /// Made of the row's place alone: what is made from the old value is a pseudonym.
+    fn fill(
+        &self,
+        table: &Table,
+        layout: &TableData,
+        column: &Column,
+        replacement: &Replacement,
+    ) -> Result<Fill, String> {
+        let kind = match kind_of(self.catalog, column, replacement)? {
+            None => {
+                return constant(layout.format, replacement)
+                    .ok_or_else(|| "the constant is no value of its type".to_owned());
+            }
+            Some(Kind::Fake { fake, limit, .. }) => {
+                let unique = table.unique_keys.iter().any(|key| key.columns.contains(&column.attnum));
+                let bits = if unique { unique_bits(layout.rows()) } else { 0 };
+                if limit < shortest(fake, bits) {
+                    return Err(format!("{limit} characters are too few for a made-up {}", fake.word()));
                 }
-                CopyFormat::Binary => Arc::from(binary.clone()?),
-            }),
-        })
+                Kind::Fake { fake, limit, bits }
+            }
+            Some(random) => random,
+        };
+        Ok(Fill::Made(Made { kind, by: By::Row }))
     }
 
     /// Why the column must not be overwritten so: the restored database would contradict itself.
@@ -200,7 +214,7 @@ impl Binder<'_> {
             let same = match replacement {
                 Replacement::Constant(_) => unique.columns.len() == 1,
                 Replacement::Null => unique.nulls_not_distinct,
-                Replacement::Random => false,
+                Replacement::Random | Replacement::Fake(_) => false,
             };
             if same {
                 return Some(format!("unique key {} does not allow the same value twice", unique.name));
@@ -232,6 +246,19 @@ impl Binder<'_> {
         }
         Ok(())
     }
+}
+
+/// NULL or a constant in the table's COPY format; none if no server has converted it yet.
+pub(super) fn constant(format: CopyFormat, replacement: &Replacement) -> Option<Fill> {
+    let Replacement::Constant(Constant { text, binary }) = replacement else { return Some(Fill::Null) };
+    Some(Fill::Constant(match format {
+        CopyFormat::Text => {
+            let mut escaped = Vec::new();
+            copy_text::escape_into(text.as_bytes(), &mut escaped);
+            escaped.into()
+        }
+        CopyFormat::Binary => Arc::from(binary.clone()?),
+    }))
 }
 
 fn field(layout: &TableData, attnum: AttNum) -> Option<usize> {

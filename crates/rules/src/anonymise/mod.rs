@@ -4,31 +4,43 @@
 //! the person's id or from the value itself, since that would be a pseudonym (Article 29 Working Party, Opinion
 //! 05/2014). [`bind`] turns the rules of the settings into masks over the stored rows, or objects; [`Masks::apply`]
 //! is asked for each surviving row.
+//!
+//! [`everybody`] does the same to all rows of a table, for databases that hold masked data alone.
 
 mod bind;
+mod checks;
+mod everybody;
+mod fake;
+mod fill;
 mod inactive;
+mod permute;
 mod random;
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use lethe_format::catalog::AttNum;
+use lethe_format::catalog::{AttNum, Catalog, Column, QualifiedName};
 use lethe_format::ids::Oid;
 use lethe_format::ledger::SubjectRef;
+use std::collections::BTreeMap;
 
 use crate::key::{KeyBuffer, KeyReader, KeySet, ValueError};
-use crate::row_filter::Row;
+use crate::row_filter::{Row, Seeds};
 pub(crate) use bind::bind;
+pub use checks::Question;
+pub use everybody::{ColumnMask, Everybody, TableMask, bind as bind_everybody};
+pub use fake::{Fake, Words};
+pub(crate) use fill::{Fill, Filled, Made};
 pub use inactive::InactiveRule;
 pub(crate) use inactive::{Inactive, bind as bind_inactive};
-pub(crate) use random::RandomKind;
+
+/// Whether random values of the column's type can be made.
+pub(crate) fn has_random(catalog: &Catalog, column: &Column) -> bool {
+    random::RandomKind::of(catalog, column).is_some()
+}
 
 /// What the settings say about one table of an anonymised person.
 #[derive(Clone, Debug)]
 pub struct MaskRule {
     pub subject: SubjectRef,
-    pub table: lethe_format::catalog::QualifiedName,
+    pub table: QualifiedName,
     /// The columns that hold the subject's key; none for the subject's own table, and where one foreign key says it.
     pub via: Option<Vec<String>>,
     pub columns: Vec<(String, Replacement)>,
@@ -40,11 +52,7 @@ impl MaskRule {
     pub fn fingerprint(&self) -> String {
         let mut text = format!("{}\0{}\0{:?}", self.subject, self.table, self.via);
         for (column, replacement) in &self.columns {
-            let value = match replacement {
-                Replacement::Null | Replacement::Random => None,
-                Replacement::Constant(constant) => Some(&constant.text),
-            };
-            text.push_str(&format!("\0{column}\0{replacement:?}\0{value:?}"));
+            text.push_str(&format!("\0{column}\0{}", replacement.fingerprint()));
         }
         text
     }
@@ -55,6 +63,17 @@ pub enum Replacement {
     Null,
     Random,
     Constant(Constant),
+    Fake(Fake),
+}
+
+impl Replacement {
+    pub(crate) fn fingerprint(&self) -> String {
+        let value = match self {
+            Self::Null | Self::Random | Self::Fake(_) => None,
+            Self::Constant(constant) => Some(&constant.text),
+        };
+        format!("{self:?}\0{value:?}")
+    }
 }
 
 /// A value as a server reads and writes it.
@@ -77,6 +96,7 @@ impl std::fmt::Debug for Replacement {
             Self::Null => "NULL",
             Self::Random => "random",
             Self::Constant(_) => "a constant",
+            Self::Fake(fake) => fake.word(),
         })
     }
 }
@@ -86,6 +106,11 @@ impl std::fmt::Debug for Replacement {
 pub struct Anonymise {
     pub masks: Vec<MaskRule>,
     pub inactive: Option<InactiveRule>,
+    /// What all rows of these tables become, whoever they are about.
+    pub everybody: Vec<TableMask>,
+    /// Tables of which no row is loaded.
+    pub emptied: Vec<QualifiedName>,
+    pub words: Words,
 }
 
 /// Masks of all tables, and the keys they ask for.
@@ -96,6 +121,8 @@ pub(crate) struct Masks {
     /// Whose keys those are: the subject's table and its key columns.
     pub subjects: Vec<(Oid, Vec<AttNum>)>,
     pub tables: BTreeMap<Oid, Vec<Mask>>,
+    pub everybody: Everybody,
+    pub words: Words,
 }
 
 /// What happens to the rows of one table that belong to an anonymised person.
@@ -108,27 +135,10 @@ pub(crate) struct Mask {
     pub fills: Vec<(usize, Fill)>,
 }
 
-#[derive(Clone)]
-pub(crate) enum Fill {
-    Null,
-    /// In the table's COPY format, escaped for text.
-    Constant(Arc<[u8]>),
-    Random(RandomKind),
-}
-
-impl std::fmt::Debug for Fill {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Fill")
-    }
-}
-
-/// A field and its new value, in the table's COPY format.
-pub(crate) type Filled<'a> = (usize, Option<Cow<'a, [u8]>>);
-
 impl Masks {
     /// Whether any row of the table may be overwritten.
     pub(crate) fn touch(&self, table: Oid) -> bool {
-        self.of(table).next().is_some()
+        self.of(table).next().is_some() || self.everybody.fills(table).is_some()
     }
 
     fn of(&self, table: Oid) -> impl Iterator<Item = &Mask> {
@@ -136,33 +146,37 @@ impl Masks {
         self.tables.get(&table).into_iter().flatten().filter(asked)
     }
 
-    /// The new values of a row's fields; empty if the row is nobody's who is anonymised.
+    /// The new values of a row's fields that are others than its own. What is said of the person counts more than what is said of
+    /// everybody.
     ///
-    /// `seed` and `row`, the row's place in its chunk, make random values: the same again if the chunk is filtered
-    /// again, and nothing that could be computed from the row.
+    /// `number` is the row's place in its chunk: with the seeds it makes the same values again if the chunk is filtered
+    /// again. `groups` are the keys of [`Everybody::keys`].
     pub(crate) fn apply(
         &self,
         table: Oid,
         row: &Row<'_>,
-        seed: &[u8; 32],
+        seeds: &Seeds,
+        groups: &[[u8; 32]],
         number: u64,
         buffer: &mut KeyBuffer,
     ) -> Result<Vec<Filled<'_>>, ValueError> {
-        let mut filled = Vec::new();
+        let mut values: Vec<Filled<'_>> = Vec::new();
+        for (field, how) in self.everybody.fills(table).into_iter().flatten() {
+            values.extend(how.value(&self.words, row, *field, seeds, groups, number)?);
+        }
         for mask in self.of(table) {
             let Some(keys) = self.keys.get(mask.keys) else { continue };
             if !row.read_key(&mask.fields, &mask.reader, buffer)? || !keys.contains(buffer) {
                 continue;
             }
-            for (field, fill) in &mask.fills {
-                let value = match fill {
-                    Fill::Null => None,
-                    Fill::Constant(value) => Some(Cow::Borrowed(value.as_ref())),
-                    Fill::Random(kind) => Some(Cow::Owned(kind.value(row.format, seed, number, *field))),
-                };
-                filled.push((*field, value));
+            for (field, how) in &mask.fills {
+                values.retain(|(other, _)| other != field);
+                values.extend(how.value(&self.words, row, *field, seeds, groups, number)?);
             }
         }
-        Ok(filled)
+        let is_other =
+            |(field, value): &Filled<'_>| row.fields.get(*field).copied().flatten() != value.as_deref();
+        values.retain(is_other);
+        Ok(values)
     }
 }

@@ -13,7 +13,7 @@
 //! triggers fire, there is an objection instead of a guess.
 
 mod build;
-mod edges;
+pub(crate) mod edges;
 pub(crate) mod family;
 pub(crate) mod hazards;
 mod layouts;
@@ -140,14 +140,18 @@ impl Closure {
             subjects
         };
         let (erased, gone) = (bound(&standing.erased), bound(&standing.gone));
-        let (masks, more) = anonymise::bind(catalog, data, &anonymise.masks, &standing.anonymised);
+        let (mut masks, more) = anonymise::bind(catalog, data, &anonymise.masks, &standing.anonymised);
         objections.extend(more);
+        let (everybody, more) = anonymise::bind_everybody(catalog, data, references, anonymise);
+        objections.extend(more);
+        (masks.everybody, masks.words) = (everybody, anonymise.words);
         let inactive = anonymise.inactive.as_ref().and_then(|rule| {
             let bound = anonymise::bind_inactive(catalog, data, rule, &masks);
             bound.map_err(|objection| objections.push(objection)).ok()
         });
         let read = inactive.iter().flat_map(|rule| rule.tables.iter().map(|bound| (bound.table, true)));
-        let others = masks.tables.keys().map(|table| (*table, false)).chain(read);
+        let masked = masks.tables.keys().copied().chain(masks.everybody.touched());
+        let others = masked.map(|table| (table, false)).chain(read);
         let built = match &owned {
             None => build::build(catalog, &edges, data, erased, gone, others),
             Some(owned) => {

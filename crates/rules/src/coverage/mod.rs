@@ -4,6 +4,7 @@
 //! rule of the settings, because its whole row goes with the person, or because somebody has ruled it out with a reason. What is left
 //! is *open*.
 
+mod masked;
 mod names;
 mod suggest;
 
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use crate::closure::{droppable_tables, family, subject_key};
 use crate::objection::{Code, Objection};
+pub use masked::{personal_columns, suggest_masks, unmasked, unmasked_objections};
 pub use suggest::suggest;
 
 /// Why a column may refer to a person.
@@ -225,19 +227,8 @@ impl<'a> Judged<'a> {
             Some(OnErase::Drop | OnErase::Null) => return Covered::Rule,
             None => {}
         }
-        // A table as a whole may be nobody's, and a column that comes to it later be somebody's all the same.
-        let of_somebody =
-            [Why::ReferenceName, Why::PersonalName, Why::Keys, Why::Addresses, Why::DocumentNames];
-        let is_named = why.iter().any(|why| of_somebody.contains(why));
-        let ruled_out =
-            self.classification.not_personal.iter().filter(|rule| rule.table == table.name).find(|rule| {
-                match &rule.columns {
-                    Some(columns) => columns.contains(&column.name),
-                    None => !is_named,
-                }
-            });
-        if let Some(rule) = ruled_out {
-            return Covered::RuledOut(rule.because.clone());
+        if let Some(because) = self.ruled_out(table, column, why) {
+            return Covered::RuledOut(because.to_owned());
         }
         // Whoever the row belongs to, it may speak of somebody else as well.
         let speaks_of_another = why.contains(&Why::ReferenceName) || why.contains(&Why::Keys);
@@ -245,6 +236,20 @@ impl<'a> Judged<'a> {
             return Covered::WithItsRow;
         }
         Covered::Open
+    }
+
+    /// Why the column is nobody's, if somebody has said so.
+    fn ruled_out(&self, table: &Table, column: &Column, why: &BTreeSet<Why>) -> Option<&str> {
+        // A table as a whole may be nobody's, and a column that comes to it later be somebody's all the same.
+        let of_somebody =
+            [Why::ReferenceName, Why::PersonalName, Why::Keys, Why::Addresses, Why::DocumentNames];
+        let is_named = why.iter().any(|why| of_somebody.contains(why));
+        let mut rules = self.classification.not_personal.iter().filter(|rule| rule.table == table.name);
+        let ruled_out = rules.find(|rule| match &rule.columns {
+            Some(columns) => columns.contains(&column.name),
+            None => !is_named,
+        });
+        ruled_out.map(|rule| rule.because.as_str())
     }
 
     fn goes_with_somebody(&self, table: &Table) -> bool {

@@ -80,7 +80,7 @@ fn kind(catalog: &Catalog, table: &Table, column: &str) -> Option<String> {
 }
 
 /// As a string of TOML.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in text.chars() {
         match letter {

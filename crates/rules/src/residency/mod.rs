@@ -26,7 +26,7 @@ pub use bucket::{Destination, Evidence, Told, Verdict, judge};
 pub use endpoint::{Address, Endpoint, judge_endpoint};
 pub use key::{KeyArn, StoreKey, judge_copies, judge_key, judge_key_service, judge_store_key};
 pub use places::{PLACES, Place, Provider, place};
-pub use target::{Label, Purpose, TargetPlace, judge_target};
+pub use target::{Label, TargetPlace, judge_target};
 pub use ways_out::{EventTargets, WayOut, WaysOut, judge_ways_out};
 
 /// Which places are allowed.

@@ -1,6 +1,5 @@
-use serde::{Deserialize, Serialize};
-
 use super::{Place, Profile, Refusal, place};
+use crate::target_label::TargetLabel;
 
 /// What the settings say of one server: `[[target]]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -9,25 +8,17 @@ pub struct Label {
     pub host: String,
     /// The code of a place.
     pub residency: String,
-    pub purpose: Purpose,
-}
-
-/// What a server is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    Production,
-    Staging,
-    Drill,
+    /// What it is for.
+    pub purpose: TargetLabel,
 }
 
 /// A server that a restore may write to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TargetPlace {
     /// None if it is on this machine and nothing more is said of it.
     pub place: Option<&'static Place>,
     /// None if nothing is said of it.
-    pub purpose: Option<Purpose>,
+    pub purpose: Option<TargetLabel>,
 }
 
 /// Decides whether rows may be sent to a server. `is_local` tells whether it is reached by a Unix socket or loopback.
@@ -61,7 +52,7 @@ pub fn judge_target(
             let place = profile
                 .admit(&label.residency)
                 .map_err(|refusal| Refusal::new(format!("the server {host}: {refusal}"), refusal.hint))?;
-            Ok(TargetPlace { place: Some(place), purpose: Some(label.purpose) })
+            Ok(TargetPlace { place: Some(place), purpose: Some(label.purpose.clone()) })
         }
     }
 }
@@ -94,7 +85,7 @@ mod tests {
             .map(|(host, residency)| Label {
                 host: host.to_owned(),
                 residency: residency.to_owned(),
-                purpose: Purpose::Staging,
+                purpose: TargetLabel::staging(),
             })
             .collect()
     }
@@ -122,7 +113,7 @@ mod tests {
         let twice = [labels(), labels()].concat();
         assert!(judge_target(Profile::De, &twice, "db1.example.eu", false).is_err());
         let place = judge_target(Profile::De, &labels(), "db1.example.eu", false).expect("allowed");
-        assert_eq!(place.purpose, Some(Purpose::Staging));
+        assert_eq!(place.purpose, Some(TargetLabel::staging()));
     }
 
     #[test]

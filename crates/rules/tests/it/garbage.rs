@@ -4,6 +4,7 @@ use lethe_format::manifest::CopyFormat;
 use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::{Closure, Tombstones};
 use lethe_rules::ledger::Standing;
+use lethe_rules::row_filter::Seeds;
 use lethe_rules::scan::Scan as _;
 use proptest::prelude::*;
 
@@ -42,7 +43,7 @@ proptest! {
             }
         }
         if let Ok(filters) = closure.finish() {
-            let _ = filters.apply(oid(1), &chunk, 2, &[0; 32]);
+            let _ = filters.apply(oid(1), &chunk, 2, &Seeds::default());
         }
     }
 }

@@ -6,6 +6,7 @@ use lethe_format::manifest::CopyFormat;
 use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::{Closure, Tombstones};
 use lethe_rules::ledger::Standing;
+use lethe_rules::row_filter::Seeds;
 use lethe_rules::scan::Scan as _;
 use proptest::prelude::*;
 
@@ -164,8 +165,9 @@ fn filtered(world: &World) -> Vec<Vec<u8>> {
             let mut out = Vec::new();
             for rows in world.tables[table].chunks(world.chunk) {
                 let chunk = encode(rows, format(table));
-                let (kept, counts) =
-                    filters.apply(oid(table), &chunk, rows.len() as u64, &[0; 32]).expect("filtered");
+                let (kept, counts) = filters
+                    .apply(oid(table), &chunk, rows.len() as u64, &Seeds::default())
+                    .expect("filtered");
                 assert_eq!(counts.read, rows.len() as u64);
                 assert_eq!(counts.read, counts.loaded + counts.dropped);
                 out.extend_from_slice(&kept);

@@ -66,7 +66,7 @@ pub(crate) fn targets(residency: &Residency) -> Vec<(TargetSeen, Option<Refusal>
         let seen = TargetSeen {
             host: label.host.clone(),
             place: label.residency.clone(),
-            purpose: label.purpose,
+            purpose: label.purpose.clone(),
             allowed: refusal.is_none(),
         };
         (seen, refusal)

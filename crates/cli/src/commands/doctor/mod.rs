@@ -6,7 +6,7 @@ pub(super) mod second_store;
 use jiff::Timestamp;
 use lethe_engine::{Error, ExitCode, reports};
 use lethe_format::report::ReportKind;
-use lethe_rules::residency::{Purpose, WayOut, place};
+use lethe_rules::residency::{WayOut, place};
 use serde::Serialize;
 use serde_json::json;
 
@@ -71,11 +71,6 @@ pub(crate) async fn run(settings: &Settings, args: Doctor, output: &Output) -> R
     let mut forbidden = None;
     for (target, refusal) in look::targets(&residency) {
         let TargetSeen { host, place, purpose, .. } = target;
-        let purpose = match purpose {
-            Purpose::Production => "production",
-            Purpose::Staging => "staging",
-            Purpose::Drill => "drill",
-        };
         match refusal {
             None => output.say(format!("target    {host}: in {place}, for {purpose}")),
             Some(refusal) => {

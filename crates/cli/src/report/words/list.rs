@@ -76,6 +76,9 @@ words! {
     rows_dropped: "Rows left out", "Udeladte rækker";
     what_was_restored: "What was restored", "Hvad der blev gendannet";
     restored_alone: "Restored alone; all rows of others count as left out", "Gendannet alene; alle andres rækker tæller som udeladte";
+    label_of_restore: "What the database is for", "Hvad databasen er til";
+    masked_columns: "Columns masked for everybody", "Kolonner maskeret for alle";
+    masked_rows: "Rows of tables that are masked", "Rækker i tabeller, der er maskeret";
     target: "Target server, by its label", "Målserver, efter dens mærke";
     peak_memory: "Most memory used", "Højeste hukommelsesforbrug";
     restore_stages_text: "Ready: applications could connect. Verified: the server had looked at every constraint again, and no erased key was found. A restore that was interrupted and run again counts from the start of its last run.",

@@ -13,13 +13,13 @@ use lethe_rules::row_filter::Counts;
 use super::query;
 use crate::Error;
 
-/// `rules` tells by what the loaded rows were filtered: the ledger's head and the settings. `seed` makes the random
-/// values of anonymised people, so that a chunk that is loaded again gets the same ones; it goes when the book goes.
+/// `rules` tells by what the loaded rows were filtered: the ledger's head and the settings. `seed` makes random values, those of masks
+/// together with the naming key, so that a chunk that is loaded again gets the same ones; it goes when the book goes.
 /// `only_these` names those who are restored alone, by a keyed hash.
 pub(super) const CREATE: &str = "
     CREATE SCHEMA lethe;
     CREATE TABLE lethe.restore (snapshot text NOT NULL, seed text NOT NULL, connect_roles text[] NOT NULL,
-        rules text NOT NULL, cut_over_seq int8, only_these text);
+        rules text NOT NULL, label text NOT NULL, cut_over_seq int8, only_these text);
     CREATE TABLE lethe.restored_chunks (table_oid int8, chunk int4, read int8 NOT NULL, loaded int8 NOT NULL,
         dropped int8 NOT NULL, changed int8 NOT NULL, content text NOT NULL, PRIMARY KEY (table_oid, chunk));
     CREATE TABLE lethe.late_removed (table_oid int8 PRIMARY KEY, rows int8 NOT NULL);
@@ -44,6 +44,8 @@ pub(crate) struct Begun {
     pub snapshot: String,
     /// Who is restored alone, as a keyed hash; none if everything is.
     pub only: Option<String>,
+    /// What the database is for.
+    pub label: String,
     /// The ledger entry of the cut-over: from there on applications may be at work.
     pub cut_over: Option<u64>,
 }
@@ -54,12 +56,13 @@ pub(crate) async fn begun(server: &Server) -> Result<Option<Begun>, Error> {
     if !exists.first().is_some_and(|row| row.get(0)) {
         return Ok(None);
     }
-    // A version before this one may have begun it, whose book lacks the column.
-    let sql = "SELECT snapshot, cut_over_seq, to_jsonb(r) ->> 'only_these' FROM lethe.restore r";
+    // A version before this one may have begun it, whose book lacks the columns.
+    let sql = "SELECT snapshot, cut_over_seq, to_jsonb(r) ->> 'only_these', to_jsonb(r) ->> 'label' FROM lethe.restore r";
     let rows = query(server, sql).await?;
     let begun = |row: &Row| Begun {
         snapshot: row.get(0),
         only: row.get(2),
+        label: row.get::<_, Option<String>>(3).unwrap_or_default(),
         cut_over: row.get::<_, Option<i64>>(1).map(i64::unsigned_abs),
     };
     Ok(rows.first().map(begun))
@@ -112,29 +115,41 @@ pub(super) async fn late_removed(server: &Server) -> Result<BTreeMap<u32, u64>, 
     Ok(rows.iter().map(row).collect())
 }
 
-/// Closing and the book are one transaction: a database is closed if and only if the book says who could connect.
-pub(super) async fn begin(
-    server: &Server,
-    begun: &Begun,
-    seed: &[u8; 32],
-    rules: &str,
-    connect_roles: &[String],
-) -> Result<(), Error> {
+/// What the book begins with.
+pub(super) struct First<'a> {
+    pub snapshot: &'a str,
+    pub only: Option<&'a str>,
+    pub seed: &'a [u8; 32],
+    pub label: &'a str,
+    pub rules: &'a str,
+    pub connect_roles: &'a [String],
+}
+
+/// Closing and the book are one transaction: a database is closed if and only if the book says who could connect. The label is
+/// given with them, if the role may: a setting that no module has declared is set by superusers and by roles that were granted
+/// it (`GRANT SET ON PARAMETER`). What stands there already is the same, or the plan would have objected.
+pub(super) async fn begin(server: &Server, first: &First<'_>) -> Result<(), Error> {
+    let First { snapshot, only, seed, label, rules, connect_roles } = first;
     let database = quote_ident(&server.settings().database());
     let mut script = String::from("BEGIN;");
-    for role in connect_roles {
+    for role in *connect_roles {
         let role = if role.is_empty() { "PUBLIC".to_owned() } else { quote_ident(role) };
         script.push_str(&format!("REVOKE CONNECT ON DATABASE {database} FROM {role};"));
     }
+    let label = quote_literal(label);
+    let set = format!(
+        "BEGIN ALTER DATABASE {database} SET lethe.label = {label}; EXCEPTION WHEN insufficient_privilege THEN NULL; END"
+    );
+    script.push_str(&format!("DO {};", quote_literal(&set)));
     script.push_str(CREATE);
     let roles: Vec<String> = connect_roles.iter().map(|role| quote_literal(role)).collect();
     script.push_str(&format!(
-        "INSERT INTO lethe.restore VALUES ({}, {}, ARRAY[{}]::text[], {}, NULL, {}); COMMIT",
-        quote_literal(&begun.snapshot),
-        quote_literal(&blake3::Hash::from_bytes(*seed).to_hex()),
+        "INSERT INTO lethe.restore VALUES ({}, {}, ARRAY[{}]::text[], {}, {label}, NULL, {}); COMMIT",
+        quote_literal(snapshot),
+        quote_literal(&blake3::Hash::from_bytes(**seed).to_hex()),
         roles.join(","),
         quote_literal(rules),
-        begun.only.as_deref().map_or_else(|| "NULL".to_owned(), quote_literal)
+        only.map_or_else(|| "NULL".to_owned(), quote_literal)
     ));
     server.run(&script, "close", server.settings()).await?;
     Ok(())

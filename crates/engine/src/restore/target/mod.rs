@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lethe_format::archive::ddl::Statement;
 use lethe_format::sql::{quote_ident, quote_literal};
-use lethe_postgres::{ConnectionSettings, Error as PostgresError, Server, ServerError};
+use lethe_postgres::{ConnectionSettings, Error as PostgresError, Server, ServerError, facts};
+use lethe_rules::row_filter::Seeds;
 use tokio::sync::Mutex;
 
 use super::{Prepared, preflight};
-use crate::Error;
+use crate::{Error, NamingKey};
+use book::First;
 pub(crate) use book::begun;
 pub(super) use book::{Begun, ChunkKey, Loaded, forget_table, record_chunk};
 pub(super) use session::may_connect;
@@ -24,6 +26,7 @@ pub(super) struct Target {
     main: Server,
     done: Mutex<BTreeSet<i64>>,
     seed: [u8; 32],
+    mask_key: [u8; 32],
     connect_roles: Vec<String>,
 }
 
@@ -47,9 +50,21 @@ impl Target {
         preflight::is_ours_or_empty(&main, begun.as_ref(), &prepared.manifest, only.as_deref()).await?;
         if begun.is_none() {
             let roles = session::connect_roles(&main).await?;
-            let snapshot = prepared.manifest.snapshot.to_string();
-            let begun = Begun { snapshot, only, cut_over: None };
-            book::begin(&main, &begun, &rand::random(), &prepared.rules()?, &roles).await?;
+            let first = First {
+                snapshot: prepared.manifest.snapshot.as_str(),
+                only: only.as_deref(),
+                seed: &rand::random(),
+                label: prepared.label.as_str(),
+                rules: &prepared.rules()?,
+                connect_roles: &roles,
+            };
+            book::begin(&main, &first).await?;
+            if facts::database_label(&main).await?.is_none() {
+                tracing::warn!(
+                    label = %prepared.label,
+                    "the database could not be given its label: GRANT SET ON PARAMETER lethe.label TO the restoring role (PostgreSQL 15 and newer), or set it as a superuser"
+                );
+            }
         }
         let row = query(&main, "SELECT seed, connect_roles FROM lethe.restore").await?;
         let row = row.first().ok_or_else(|| Error::damaged("lethe.restore", "it is empty"))?;
@@ -60,6 +75,7 @@ impl Target {
             settings: prepared.target.clone(),
             role: prepared.options.role.clone(),
             seed: *seed.as_bytes(),
+            mask_key: mask_key(prepared.repository.naming_key()?, seed.as_bytes()),
             connect_roles: row.get(1),
             done: Mutex::new(done.iter().map(|row| row.get(0)).collect()),
             main,
@@ -103,11 +119,11 @@ impl Target {
         Ok(workers)
     }
 
-    /// Makes the random values of one chunk.
-    pub(super) fn seed(&self, key: ChunkKey) -> [u8; 32] {
+    /// Make the random values of one chunk.
+    pub(super) fn seeds(&self, key: ChunkKey) -> Seeds {
         let mut place = key.0.to_be_bytes().to_vec();
         place.extend((key.1 as u64).to_be_bytes());
-        *blake3::keyed_hash(&self.seed, &place).as_bytes()
+        Seeds { row: *blake3::keyed_hash(&self.seed, &place).as_bytes(), value: self.mask_key }
     }
 
     /// Runs a statement in a transaction of its own, unless it was run before.
@@ -233,6 +249,12 @@ impl Target {
     pub(super) async fn remove_bookkeeping_of(settings: &ConnectionSettings) -> Result<(), Error> {
         remove_book(&Self::take(settings).await?).await
     }
+}
+
+/// What masks values. The seed alone, which may still lie in the server's write-ahead log when the book is gone, does not give it.
+fn mask_key(naming_key: &NamingKey, seed: &[u8; 32]) -> [u8; 32] {
+    let secret = blake3::derive_key("lethe 2026-11 masks", naming_key.as_bytes());
+    *blake3::keyed_hash(&secret, seed).as_bytes()
 }
 
 async fn remove_book(server: &Server) -> Result<(), Error> {

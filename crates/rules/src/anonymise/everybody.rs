@@ -1,0 +1,380 @@
+//! `[[mask]]`: what all rows of a table become in a database that holds masked data alone.
+//!
+//! Columns of one *group* give equal values for equal ones, so that joins survive: those with the same `as`, or else those that
+//! are masked alike. What a group's values look like (how long, and how many random bits make each the only one) is therefore
+//! decided over all of its columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lethe_format::catalog::{AttNum, Catalog, Column, QualifiedName, Table};
+use lethe_format::ids::Oid;
+use lethe_format::manifest::{CopyFormat, TableData};
+use lethe_format::reference::Reference;
+
+use super::fake::shortest;
+use super::fill::{By, Fill, Kind, Made};
+use super::random::{RandomKind, text_limit};
+use super::{Anonymise, Replacement};
+use crate::closure::{columns_in, edges, family, hazards};
+use crate::key;
+use crate::objection::{Code, Objection};
+
+/// What the settings say about the columns of one table.
+#[derive(Clone, Debug)]
+pub struct TableMask {
+    pub table: QualifiedName,
+    pub columns: Vec<ColumnMask>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ColumnMask {
+    pub name: String,
+    pub replacement: Replacement,
+    /// `as`: columns with the same name give equal values for equal ones.
+    pub group: Option<String>,
+}
+
+impl TableMask {
+    /// A text that is the same for the same rule, to notice that the settings have changed.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let column = |column: &ColumnMask| {
+            format!("\0{}\0{}\0{:?}", column.name, column.replacement.fingerprint(), column.group)
+        };
+        self.columns.iter().map(column).fold(format!("mask\0{}", self.table), |text, part| text + &part)
+    }
+}
+
+/// The masks of all tables, over stored rows.
+#[derive(Debug, Default)]
+pub struct Everybody {
+    tables: BTreeMap<Oid, Vec<(usize, Fill)>>,
+    pub(super) columns: Vec<Bound>,
+    groups: Vec<String>,
+    emptied: BTreeSet<Oid>,
+}
+
+/// One column of a table with rows of its own.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    pub table: Oid,
+    pub column: AttNum,
+    pub fill: Fill,
+    /// The text of a constant.
+    pub constant: Option<String>,
+}
+
+impl Everybody {
+    /// Whether the column is masked in this table's rows. Of no use for a partitioned table, which has none.
+    #[must_use]
+    pub fn masks(&self, table: Oid, column: AttNum) -> bool {
+        self.emptied.contains(&table) || self.bound(table, column).is_some()
+    }
+
+    pub(super) fn bound(&self, table: Oid, column: AttNum) -> Option<&Bound> {
+        self.columns.iter().find(|bound| (bound.table, bound.column) == (table, column))
+    }
+
+    pub(crate) fn fills(&self, table: Oid) -> Option<&Vec<(usize, Fill)>> {
+        self.tables.get(&table)
+    }
+
+    pub(crate) fn empties(&self, table: Oid) -> bool {
+        self.emptied.contains(&table)
+    }
+
+    /// The tables that need rules whatever is erased.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = Oid> {
+        self.tables.keys().chain(&self.emptied).copied()
+    }
+
+    /// One key for each group, from the key of the restore.
+    pub(crate) fn keys(&self, secret: &[u8; 32]) -> Vec<[u8; 32]> {
+        self.groups.iter().map(|group| *blake3::keyed_hash(secret, group.as_bytes()).as_bytes()).collect()
+    }
+}
+
+/// Binds all rules, or says why they would break the database.
+#[must_use]
+pub fn bind(
+    catalog: &Catalog,
+    data: &[TableData],
+    references: &[Reference],
+    anonymise: &Anonymise,
+) -> (Everybody, Vec<Objection>) {
+    let emptied = anonymise.emptied.iter().filter_map(|name| catalog.table_named(name));
+    let emptied = emptied.map(|table| table.oid).collect();
+    let mut everybody = Everybody { emptied, ..Everybody::default() };
+    let mut objections = Vec::new();
+    let mut planned: Vec<Planned<'_>> = Vec::new();
+    for rule in &anonymise.everybody {
+        for column in &rule.columns {
+            if let Err(objection) = plan(catalog, data, rule, column, &mut planned) {
+                objections.push(objection);
+            }
+        }
+    }
+    let mut groups: BTreeMap<&str, Shape> = BTreeMap::new();
+    for column in &planned {
+        groups.entry(&column.group).or_default().add(column);
+    }
+    everybody.groups = groups.keys().map(|group| (*group).to_owned()).collect();
+    for column in &planned {
+        let shape = groups.get(column.group.as_str()).copied().unwrap_or_default();
+        let group = groups.keys().position(|group| *group == column.group).unwrap_or_default();
+        match column.fill(catalog, shape, group) {
+            Ok(fill) => {
+                let constant = match column.replacement {
+                    Replacement::Constant(constant) => Some(constant.text.clone()),
+                    _ => None,
+                };
+                let fills = everybody.tables.entry(column.table.oid).or_default();
+                fills.push((column.position, fill.clone()));
+                let (table, column) = (column.table.oid, column.column.attnum);
+                everybody.columns.push(Bound { table, column, fill, constant });
+            }
+            Err(problem) => objections.push(column.refused(problem)),
+        }
+    }
+    objections.extend(unlike(catalog, references, &everybody));
+    (everybody, objections)
+}
+
+/// One column of one leaf, before its group is known.
+struct Planned<'a> {
+    table: &'a Table,
+    column: &'a Column,
+    format: CopyFormat,
+    position: usize,
+    replacement: &'a Replacement,
+    group: String,
+    /// None for what is not made of random bits.
+    kind: Option<Kind>,
+    unique: bool,
+    rows: u64,
+}
+
+/// What is common to a group's columns.
+#[derive(Clone, Copy, Default)]
+struct Shape {
+    limit: Option<usize>,
+    rows: u64,
+    unique: bool,
+    kind: Option<Kind>,
+    mixed: bool,
+}
+
+impl Shape {
+    fn add(&mut self, column: &Planned<'_>) {
+        let Some(kind) = column.kind else { return };
+        let limit = match kind {
+            Kind::Random(RandomKind::Text { len }) => Some(len),
+            Kind::Fake { limit, .. } => Some(limit),
+            Kind::Random(_) => None,
+        };
+        self.limit = self.limit.into_iter().chain(limit).min();
+        self.rows = self.rows.saturating_add(column.rows);
+        self.unique |= column.unique;
+        self.mixed |= self.kind.is_some_and(|known| family_of(known) != family_of(kind));
+        self.kind = Some(kind);
+    }
+
+    fn bits(&self) -> usize {
+        if self.unique { unique_bits(self.rows) } else { 0 }
+    }
+}
+
+/// With so many random bits, two of so many values are the same once in a million restores.
+pub(super) fn unique_bits(rows: u64) -> usize {
+    let bits = u64::BITS - rows.leading_zeros();
+    2 * bits as usize + 20
+}
+
+fn family_of(kind: Kind) -> String {
+    match kind {
+        Kind::Random(kind) => format!("random {}", kind.family()),
+        Kind::Fake { fake, .. } => format!("fake {}", fake.word()),
+    }
+}
+
+/// What values of this column would be made of; none for NULL and constants.
+pub(super) fn kind_of(
+    catalog: &Catalog,
+    column: &Column,
+    replacement: &Replacement,
+) -> Result<Option<Kind>, String> {
+    match replacement {
+        Replacement::Null | Replacement::Constant(_) => Ok(None),
+        Replacement::Random => {
+            let kind = RandomKind::of(catalog, column).ok_or("no random value of its type is known")?;
+            Ok(Some(Kind::Random(kind)))
+        }
+        Replacement::Fake(fake) => {
+            let limit = text_limit(catalog, column).ok_or(
+                "a made-up value is text, and its type is not, or only its domain knows how long it may be",
+            )?;
+            Ok(Some(Kind::Fake { fake: *fake, limit, bits: 0 }))
+        }
+    }
+}
+
+fn plan<'a>(
+    catalog: &'a Catalog,
+    data: &[TableData],
+    rule: &'a TableMask,
+    mask: &'a ColumnMask,
+    planned: &mut Vec<Planned<'a>>,
+) -> Result<(), Objection> {
+    let object = format!("[[mask]] of {}", rule.table);
+    let refuse = |problem: String| Objection::new(Code::MaskRefused, &object, problem);
+    let table = catalog
+        .table_named(&rule.table)
+        .ok_or_else(|| refuse("there is no such table in the snapshot".to_owned()))?;
+    for leaf in family::reached_by_delete(catalog, table.oid) {
+        let (Some(table), Some(layout)) = (catalog.table(leaf), data.iter().find(|data| data.table == leaf))
+        else {
+            continue;
+        };
+        let of = |problem: &str| refuse(format!("{}.{}: {problem}", table.name, mask.name));
+        let column = table.column_named(&mask.name).ok_or_else(|| of("there is no such column"))?;
+        let position =
+            layout.columns.iter().position(|stored| *stored == column.attnum).ok_or_else(|| {
+                of("it is computed by the server from other columns").hint("mask those other columns")
+            })?;
+        if planned.iter().any(|known| (known.table.oid, known.column.attnum) == (leaf, column.attnum)) {
+            return Err(of("it is masked twice"));
+        }
+        let kind = kind_of(catalog, column, &mask.replacement)
+            .map_err(|problem| of(&problem).hint("use \"null\" or a constant"))?;
+        let group = match (&mask.group, kind) {
+            (Some(name), _) => format!("as {name}"),
+            (None, kind) => kind.map_or_else(String::new, family_of),
+        };
+        planned.push(Planned {
+            table,
+            column,
+            format: layout.format,
+            position,
+            replacement: &mask.replacement,
+            group,
+            kind,
+            unique: table.unique_keys.iter().any(|key| key.columns.contains(&column.attnum)),
+            rows: layout.rows(),
+        });
+    }
+    Ok(())
+}
+
+impl Planned<'_> {
+    fn refused(&self, problem: String) -> Objection {
+        let object = format!("[[mask]] of {}", self.table.name);
+        let hint = if problem.contains("only ones") || problem.contains("characters") {
+            "widen the column, or mask it with what has more values"
+        } else {
+            "say something else for this column, or nothing"
+        };
+        Objection::new(
+            Code::MaskRefused,
+            object,
+            format!("{}.{}: {problem}", self.table.name, self.column.name),
+        )
+        .hint(hint)
+    }
+
+    fn fill(&self, catalog: &Catalog, shape: Shape, group: usize) -> Result<Fill, String> {
+        if hazards::is_partition_key(catalog, self.table, &|attnum| attnum == self.column.attnum) {
+            return Err("rows are partitioned by it".to_owned());
+        }
+        let Some(kind) = self.kind else { return self.plain(catalog) };
+        if shape.mixed {
+            return Err("columns with the same as are masked in different ways".to_owned());
+        }
+        let bits = shape.bits();
+        let kind = match kind {
+            Kind::Random(RandomKind::Text { len }) => {
+                Kind::Random(RandomKind::Text { len: shape.limit.unwrap_or(len) })
+            }
+            Kind::Fake { fake, limit, .. } => Kind::Fake { fake, limit: shape.limit.unwrap_or(limit), bits },
+            other => other,
+        };
+        match kind {
+            Kind::Fake { fake, limit, .. } if limit < shortest(fake, bits) => {
+                return Err(format!(
+                    "{limit} characters are too few for a made-up {}; it takes {}",
+                    fake.word(),
+                    shortest(fake, bits)
+                ));
+            }
+            Kind::Random(random) if shape.unique && !random.is_integer() && random.bits() < bits => {
+                return Err(
+                    "its type, or its length, has too few values for all of them to be the only ones"
+                        .to_owned(),
+                );
+            }
+            _ => {}
+        }
+        let tiny = matches!(kind, Kind::Random(random) if random.is_tiny());
+        let by = if tiny { By::Row } else { By::Value { group, reader: self.reader(catalog) } };
+        Ok(Fill::Made(Made { kind, by }))
+    }
+
+    fn reader(&self, catalog: &Catalog) -> Option<key::Reader> {
+        let domain = key::column_domain(catalog, self.column).ok()?;
+        let reader = key::reader(catalog, self.column, &domain).ok()?;
+        (self.format == CopyFormat::Binary || reader.has_text_form()).then_some(reader)
+    }
+
+    /// NULL or a constant.
+    fn plain(&self, catalog: &Catalog) -> Result<Fill, String> {
+        let keys = self.table.unique_keys.iter().filter(|key| key.columns.contains(&self.column.attnum));
+        if self.replacement == &Replacement::Null {
+            if keys.clone().any(|key| key.nulls_not_distinct) {
+                return Err("its unique key does not allow the same value twice".to_owned());
+            }
+            return hazards::refuses_null(catalog, self.table, self.column).map_or(Ok(Fill::Null), Err);
+        }
+        if self.unique {
+            return Err("its unique key does not allow the same value twice".to_owned());
+        }
+        super::bind::constant(self.format, self.replacement)
+            .ok_or_else(|| "the constant is no value of its type".to_owned())
+    }
+}
+
+/// References whose two sides would not be equal any more.
+fn unlike(catalog: &Catalog, references: &[Reference], everybody: &Everybody) -> Vec<Objection> {
+    let (edges, _) = edges::edges(catalog, references);
+    let mut found: BTreeMap<String, Objection> = BTreeMap::new();
+    for edge in &edges {
+        let key = &edge.key;
+        for child in family::leaves(catalog, key.child) {
+            for parent in family::leaves(catalog, key.parent) {
+                for pair in &key.columns {
+                    let at = |relation, column, leaf| {
+                        let mapped = columns_in(catalog, relation, &[column], leaf)?;
+                        everybody.bound(leaf, *mapped.first()?).map(|bound| &bound.fill)
+                    };
+                    let alike = match (at(key.child, pair.child, child), at(key.parent, pair.parent, parent))
+                    {
+                        (None, None) => true,
+                        (Some(Fill::Made(one)), Some(Fill::Made(other))) => one.is_like(other),
+                        _ => false,
+                    };
+                    if alike {
+                        continue;
+                    }
+                    let name =
+                        |oid| catalog.table(oid).map(|table| table.name.to_string()).unwrap_or_default();
+                    let object = format!("reference {} of {}", key.name, name(key.child));
+                    let problem =
+                        format!("its columns and those of {} are not masked alike", name(key.parent));
+                    let objection = Objection::new(Code::MaskRefused, &object, problem).hint(
+                        "mask the columns on both sides with the same \"random\" or fake, and the same as if there is one; or on neither side",
+                    );
+                    found.insert(object, objection);
+                }
+            }
+        }
+    }
+    found.into_values().collect()
+}
