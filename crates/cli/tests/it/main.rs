@@ -48,4 +48,5 @@ mod shell;
 /// The roles of `deploy/sql`: who may do what in a database.
 mod sql_roles;
 /// Checking what is stored.
+mod staging;
 mod verify;

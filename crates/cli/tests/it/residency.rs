@@ -280,8 +280,8 @@ fn a_server_needs_a_label() {
     shell.run(&["snapshot", "--from", "postgres://me@db.invalid/shop"]).expect_code(1).says("does not allow");
     with("[residency]\nprofile = \"us\"");
     restore().expect_code(2).says("no residency profile");
-    with("[[target]]\nhost = \"x\"\nresidency = \"fsn1\"\nlabel = \"test\"");
-    restore().expect_code(2).says("one of `production`, `staging`, `drill`");
+    with("[[target]]\nhost = \"x\"\nresidency = \"fsn1\"\nlabel = \"Test\"");
+    restore().expect_code(2).says("a label is a small letter");
 }
 
 #[test]

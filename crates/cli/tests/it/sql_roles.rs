@@ -109,6 +109,16 @@ fn the_restore_role_restores_without_being_superuser() {
     shell.run(&["restore", "--into", &into, "--no-owner"]).expect_code(0).says("verified after");
     assert_eq!(shell.server.sql("restored", "SELECT count(*) FROM users"), "99");
     assert_eq!(shell.server.sql("restored", "SELECT count(*) FROM orders"), "99");
+    if state(
+        &shell,
+        "postgres",
+        "postgres",
+        "SELECT 1 / (current_setting('server_version_num')::int / 150000)",
+    )
+    .is_empty()
+    {
+        assert_eq!(shell.server.sql("restored", "SHOW lethe.label"), "production");
+    }
     // What keeps rows out of the server's log.
     for setting in [
         "log_min_error_statement = 'panic'",

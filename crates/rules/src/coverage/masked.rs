@@ -98,12 +98,29 @@ pub fn suggest_masks(catalog: &Catalog, columns: &[&(QualifiedName, String)]) ->
         let Some(table) = catalog.table_named(name) else { continue };
         let _ = write!(text, "[[mask]]\ntable = {}\n", quoted(&name.to_string()));
         for column in columns.iter().filter_map(|column| table.column_named(column)) {
-            let (comment, value) = guess(catalog, table, column);
+            let (table, column_masked) = origin(catalog, table, column);
+            let (comment, value) = guess(catalog, table, column_masked);
             let _ = writeln!(text, "{comment}set.{} = {value}", quoted(&column.name));
         }
         text.push('\n');
     }
     text
+}
+
+/// What a column refers to in the end: both sides of a reference are masked alike.
+fn origin<'a>(catalog: &'a Catalog, table: &'a Table, column: &'a Column) -> (&'a Table, &'a Column) {
+    let mut at = (table, column);
+    // Keys may refer to each other in a circle.
+    for _ in 0..catalog.foreign_keys.len() {
+        let parent = catalog.foreign_keys.iter().filter(|key| key.child == at.0.oid).find_map(|key| {
+            let pair = key.columns.iter().find(|pair| pair.child == at.1.attnum)?;
+            let parent = catalog.table(key.parent)?;
+            Some((parent, parent.column(pair.parent)?))
+        });
+        let Some(parent) = parent else { break };
+        at = parent;
+    }
+    at
 }
 
 /// What comes before the line, and the mask.
