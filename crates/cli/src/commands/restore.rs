@@ -219,7 +219,9 @@ fn show_plan(plan: &Plan, output: &Output) {
     show_only(&plan.only, output);
     let filtered: Vec<&str> =
         plan.tables.iter().filter(|table| table.filtered).map(|table| table.table.as_str()).collect();
-    if !filtered.is_empty() && plan.only.is_empty() {
+    // Masks touch rows of people who are not erased, and so does a restore of a few alone.
+    let of_erased = plan.only.is_empty() && (plan.label.holds_real_people() || plan.tombstones > 0);
+    if !filtered.is_empty() && of_erased {
         output.say(format!("  rows of erased people may be in: {}", filtered.join(", ")));
     }
     for (reference, because) in

@@ -140,6 +140,10 @@ pub fn bind(
     (everybody, objections)
 }
 
+/// Characters from which on a column is long enough for what is made for it.
+const LONG_FAKE: usize = 40;
+const LONG_RANDOM: usize = 20;
+
 /// One column of one leaf, before its group is known.
 struct Planned<'a> {
     table: &'a Table,
@@ -188,6 +192,17 @@ impl Shape {
 pub(super) fn unique_bits(rows: u64) -> usize {
     let bits = u64::BITS - rows.leading_zeros();
     2 * bits as usize + 20
+}
+
+/// The group of a column without `as`. Short columns are joined with others of their length at most: one of them must not make all
+/// others as short.
+fn usual_group(kind: Kind) -> String {
+    let family = family_of(kind);
+    match kind {
+        Kind::Random(RandomKind::Text { len }) if len < LONG_RANDOM => format!("{family} {len}"),
+        Kind::Fake { limit, .. } if limit < LONG_FAKE => format!("{family} {limit}"),
+        _ => family,
+    }
 }
 
 fn family_of(kind: Kind) -> String {
@@ -248,7 +263,7 @@ fn plan<'a>(
             .map_err(|problem| of(&problem).hint("use \"null\" or a constant"))?;
         let group = match (&mask.group, kind) {
             (Some(name), _) => format!("as {name}"),
-            (None, kind) => kind.map_or_else(String::new, family_of),
+            (None, kind) => kind.map_or_else(String::new, usual_group),
         };
         planned.push(Planned {
             table,

@@ -133,6 +133,7 @@ fn guess(catalog: &Catalog, table: &Table, column: &Column) -> (&'static str, St
     let is_kept_whole = unique || column.not_null;
     match (&base.kind, base.name.name.as_str()) {
         (TypeKind::Base, "text" | "varchar" | "bpchar" | "citext" | "name") => match fake(&column.name) {
+            _ if names::words(&column.name).iter().any(|word| ZIP.contains(&word.as_str())) => random(),
             Some(fake) => made(fake),
             None if unique => random(),
             None => made(Fake::Sentence),
@@ -149,6 +150,8 @@ fn guess(catalog: &Catalog, table: &Table, column: &Column) -> (&'static str, St
     }
 }
 
+const ZIP: [&str; 4] = ["zip", "zipcode", "postcode", "postal"];
+
 /// By the column's name.
 fn fake(name: &str) -> Option<Fake> {
     let words = names::words(name);
@@ -160,7 +163,7 @@ fn fake(name: &str) -> Option<Fake> {
         (has(&["firstname", "forename", "vorname", "fornavn"]) || pair("first", "name"), Fake::FirstName),
         (has(&["lastname", "surname", "nachname", "efternavn"]) || pair("last", "name"), Fake::LastName),
         (has(&["street", "address", "adresse"]), Fake::Street),
-        (has(&["city", "town"]), Fake::City),
+        (has(&["city", "town", "state", "region", "country"]), Fake::City),
         (has(&["company", "employer", "organisation", "organization"]), Fake::Company),
         (has(&["name", "fullname", "nickname", "username", "navn"]), Fake::Name),
     ];
