@@ -148,9 +148,17 @@ impl Filters {
             let mut filled: Vec<Filled<'_>> = Vec::new();
             if masked {
                 let number = counts.read;
+                // What an erasure sets to NULL, no mask may bring back.
+                let mut fields = Cow::Borrowed(row.fields);
+                for change in &changes {
+                    if let Some(field) = fields.to_mut().get_mut(change.field) {
+                        *field = change.value.as_deref();
+                    }
+                }
+                let after = Row { format: row.format, fields: &fields };
                 filled = self
                     .masks
-                    .apply(table, row, seeds, &groups, number, &mut scratch.key)
+                    .apply(table, (row, &after), seeds, &groups, number, &mut scratch.key)
                     .map_err(unreadable)?;
             }
             counts.loaded += 1;

@@ -164,7 +164,7 @@ impl Dice<'_> {
     fn below(&mut self, sides: usize) -> usize {
         let pair = [self.hash[self.at % 16], self.hash[(self.at + 1) % 16]];
         self.at += 2;
-        usize::from(u16::from_be_bytes(pair)) * sides >> 16
+        (usize::from(u16::from_be_bytes(pair)) * sides) >> 16
     }
 
     fn pick(&mut self, words: &'static [&'static str]) -> &'static str {

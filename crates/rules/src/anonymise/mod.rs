@@ -149,12 +149,13 @@ impl Masks {
     /// The new values of a row's fields that are others than its own. What is said of the person counts more than what is said of
     /// everybody.
     ///
+    /// A person is known by the row as it is stored; what becomes of a value hangs on the row `after` the erasure of others.
     /// `number` is the row's place in its chunk: with the seeds it makes the same values again if the chunk is filtered
     /// again. `groups` are the keys of [`Everybody::keys`].
     pub(crate) fn apply(
         &self,
         table: Oid,
-        row: &Row<'_>,
+        (row, after): (&Row<'_>, &Row<'_>),
         seeds: &Seeds,
         groups: &[[u8; 32]],
         number: u64,
@@ -162,7 +163,7 @@ impl Masks {
     ) -> Result<Vec<Filled<'_>>, ValueError> {
         let mut values: Vec<Filled<'_>> = Vec::new();
         for (field, how) in self.everybody.fills(table).into_iter().flatten() {
-            values.extend(how.value(&self.words, row, *field, seeds, groups, number)?);
+            values.extend(how.value(&self.words, after, *field, seeds, groups, number)?);
         }
         for mask in self.of(table) {
             let Some(keys) = self.keys.get(mask.keys) else { continue };
@@ -171,11 +172,11 @@ impl Masks {
             }
             for (field, how) in &mask.fills {
                 values.retain(|(other, _)| other != field);
-                values.extend(how.value(&self.words, row, *field, seeds, groups, number)?);
+                values.extend(how.value(&self.words, after, *field, seeds, groups, number)?);
             }
         }
         let is_other =
-            |(field, value): &Filled<'_>| row.fields.get(*field).copied().flatten() != value.as_deref();
+            |(field, value): &Filled<'_>| after.fields.get(*field).copied().flatten() != value.as_deref();
         values.retain(is_other);
         Ok(values)
     }

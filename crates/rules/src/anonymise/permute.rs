@@ -14,8 +14,8 @@ pub(super) fn permute(key: &[u8; 32], value: i64) -> i64 {
         return !permute(key, !value);
     }
     let (bits, from) = match value {
-        ..0x8000 => (16, 0),
-        ..0x8000_0000 => (32, 0x8000),
+        0..0x8000 => (16, 0),
+        0x8000..0x8000_0000 => (32, 0x8000),
         _ => (64, 0x8000_0000),
     };
     let end = i64::MAX.cast_unsigned() >> (64 - bits);

@@ -194,7 +194,7 @@ fn numeric(typmod: i32) -> Option<RandomKind> {
     let (precision, scale) = ((packed >> 16) & 0xffff, packed & 0x7ff);
     let digits = u32::try_from(precision).ok()?.min(18);
     // Bit 10 is the sign of the scale.
-    (scale < 0x400 && digits > 0).then(|| RandomKind::Numeric { digits, scale: scale as u16 })
+    (scale < 0x400 && digits > 0).then_some(RandomKind::Numeric { digits, scale: scale as u16 })
 }
 
 fn decimal(number: u64, scale: u16) -> String {
