@@ -222,7 +222,7 @@ impl Filters {
         if self.masks.touch(table) {
             let seeds = Seeds::default();
             let groups = self.masks.everybody.keys(&seeds.value);
-            let masked = self.masks.apply(table, row, &seeds, &groups, 0, &mut scratch.key)?;
+            let masked = self.masks.apply(table, (row, row), &seeds, &groups, 0, &mut scratch.key)?;
             // A key that is masked for everybody still refers to the same row, which is masked alike.
             let for_everybody = self.masks.everybody.fills(table);
             let is_for_everybody =
