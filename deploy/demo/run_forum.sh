@@ -56,7 +56,7 @@ sql forum expected -c "
     DELETE FROM users WHERE $gone"
 start_server forum_replacement
 sql forum_replacement postgres -c 'CREATE DATABASE forum TEMPLATE template0'
-"$lethe" restore --into "postgres://postgres@/forum?host=$work/forum_replacement"
+"$lethe" restore --label production --into "postgres://postgres@/forum?host=$work/forum_replacement"
 
 echo; echo "== the proof"
 compare forum expected forum_replacement forum users posts comments newsletters
