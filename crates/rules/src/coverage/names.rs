@@ -100,6 +100,7 @@ const PERSONAL: &[&str] = &[
     "birthday",
     "birthdate",
     "birth",
+    "born",
     "dob",
     "gender",
     "ssn",
