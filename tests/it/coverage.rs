@@ -8,7 +8,7 @@ use lethe_engine::snapshot::{self, SnapshotOptions, SnapshotStats};
 use lethe_format::catalog::QualifiedName;
 use lethe_format::classification::{Classification, NotPersonal};
 use lethe_format::ledger::SubjectRef;
-use lethe_format::reference::{OnErase, Reference, TableColumns};
+use lethe_format::reference::{Inside, OnErase, Reference, TableColumns};
 use lethe_rules::coverage::{Covered, Why, suggest};
 use lethe_rules::objection::Code;
 use lethe_tests::world::World;
@@ -55,7 +55,13 @@ fn nobodys(name: &str, columns: Option<&[&str]>) -> NotPersonal {
 fn reference(from: &str, column: &str, on_erase: OnErase) -> Reference {
     let side =
         |name: &str, column: &str| TableColumns { table: table(name), columns: vec![column.to_owned()] };
-    Reference { from: side(from, column), to: side("users", "id"), when: None, on_erase }
+    Reference {
+        from: side(from, column),
+        inside: Inside::default(),
+        to: side("users", "id"),
+        when: None,
+        on_erase,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,7 +71,9 @@ async fn a_snapshot_of_an_older_server_is_restored_into_a_newer_one() {
     newer.sql("postgres", "CREATE ROLE lethe_owner; CREATE ROLE lethe_reader; CREATE ROLE \"odd Role\"");
     world.server.sql("source", &everything(&newer));
     world.snapshot().await.expect("snapshot");
-    world.restore(&newer, "restored").await.expect("restore");
+    let options = RestoreOptions { acknowledged: vec![Code::LargeObjects], ..World::options() };
+    newer.create_database("restored");
+    world.restore_with(&newer, "restored", options).await.expect("restore");
     assert_same_rows((&world.server, "source"), (&newer, "restored"));
 }
 

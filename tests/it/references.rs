@@ -7,7 +7,7 @@ use lethe_engine::ledger::NewEntry;
 use lethe_engine::restore::RestoreOptions;
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ledger::{Keys, Kind, SubjectRef};
-use lethe_format::reference::{OnErase, Reference, TableColumns, When};
+use lethe_format::reference::{Inside, OnErase, Reference, TableColumns, When};
 use lethe_rules::objection::Code;
 use lethe_tests::compare::assert_same_rows;
 use lethe_tests::world::World;
@@ -72,7 +72,7 @@ fn reference(from: Side<'_>, to: Side<'_>, on_erase: OnErase) -> Reference {
         table: QualifiedName::new("public", table),
         columns: columns.iter().map(|column| (*column).to_owned()).collect(),
     };
-    Reference { from: side(from), to: side(to), when: None, on_erase }
+    Reference { from: side(from), inside: Inside::default(), to: side(to), when: None, on_erase }
 }
 
 fn when(mut reference: Reference, column: &str, equals: &str) -> Reference {

@@ -9,7 +9,7 @@ use lethe_engine::Error;
 use lethe_engine::restore::{RestoreOptions, RestoreReport};
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ledger::{Keys, SubjectRef};
-use lethe_format::reference::{OnErase, Reference, TableColumns, When};
+use lethe_format::reference::{Inside, OnErase, Reference, TableColumns, When};
 use lethe_rules::closure::Tombstones;
 use lethe_rules::objection::Code;
 use lethe_tests::compare::{assert_same_rows, assert_same_sums};
@@ -58,6 +58,7 @@ fn references() -> Vec<Reference> {
     };
     let rule = |from: (&str, &str), to: (&str, &str), on_erase: OnErase| Reference {
         from: side(from.0, &[from.1]),
+        inside: Inside::default(),
         to: side(to.0, &[to.1]),
         when: None,
         on_erase,

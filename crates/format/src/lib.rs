@@ -5,6 +5,7 @@
 //! `docs/FORMAT.md`; a change here without a change there is a defect.
 
 pub mod archive;
+pub mod array;
 pub mod audit;
 pub mod catalog;
 pub mod classification;
@@ -12,6 +13,7 @@ pub mod copy_binary;
 pub mod copy_text;
 mod error;
 pub mod ids;
+pub mod json;
 pub mod keys;
 pub mod layout;
 pub mod lease;

@@ -1,11 +1,14 @@
 //! References that are no foreign keys, and other answers than a foreign key's own: whose row it is, where only the
 //! applications know.
 
+mod inside;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{QualifiedName, display_ident};
+pub use inside::{Inside, KeyPattern, PatternError};
 
 /// Rows of one table belong to the rows of another that their columns name.
 ///
@@ -14,6 +17,9 @@ use crate::catalog::{QualifiedName, display_ident};
 #[serde(deny_unknown_fields)]
 pub struct Reference {
     pub from: TableColumns,
+    /// Where the key stands in the column of `from`, if it is not its value.
+    #[serde(default, skip_serializing_if = "Inside::is_whole")]
+    pub inside: Inside,
     pub to: TableColumns,
     /// The reference is there only in rows of which this holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,8 +51,20 @@ pub enum OnErase {
     Drop,
     /// Its referring columns become NULL.
     Null,
+    /// What names the erased one is taken out of its array or document.
+    Remove(Removed),
     /// It stays as it is, for this reason.
     Keep { because: String },
+}
+
+/// What is taken out of a document.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Removed {
+    /// The element or member that is the key.
+    Value,
+    /// The innermost object that holds it.
+    Object,
 }
 
 impl Reference {
@@ -55,14 +73,17 @@ impl Reference {
     pub fn keeps(&self) -> Option<&str> {
         match &self.on_erase {
             OnErase::Keep { because } => Some(because),
-            OnErase::Drop | OnErase::Null => None,
+            OnErase::Drop | OnErase::Null | OnErase::Remove(_) => None,
         }
     }
 
     /// Whether this says about the same rows and columns what the other says, perhaps with another outcome.
     #[must_use]
     pub fn is_about_the_same(&self, other: &Self) -> bool {
-        self.from == other.from && self.to == other.to && self.when == other.when
+        self.from == other.from
+            && self.inside == other.inside
+            && self.to == other.to
+            && self.when == other.when
     }
 }
 
@@ -76,7 +97,7 @@ impl fmt::Display for TableColumns {
 /// For messages. Holds no value.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} → {}", self.from, self.to)?;
+        write!(f, "{}{} → {}", self.from, self.inside, self.to)?;
         match &self.when {
             Some(when) => write!(f, " by {}", display_ident(&when.column)),
             None => Ok(()),

@@ -27,6 +27,7 @@ mod check_expression;
 pub mod closure;
 pub mod coverage;
 pub mod drill;
+mod embedded;
 pub mod key;
 pub mod large_objects;
 pub mod ledger;

@@ -12,8 +12,11 @@ use lethe_format::manifest::CopyFormat;
 use lethe_format::{copy_binary, copy_text};
 
 use crate::anonymise::{Filled, Masks};
-use crate::closure::{Scratch, Sets, TableRules, Verdict, is_erased, is_hit, judge, verdict};
+use crate::closure::{
+    FieldChange, Scratch, Sets, TableRules, Verdict, is_erased, is_hit, judge, verdict, without,
+};
 use crate::key::{KeyBuffer, KeyReader, ValueError};
+use crate::objection::Objection;
 use crate::only::{Owned, Wanted};
 
 /// The finished closure: what is asked of each row.
@@ -145,17 +148,15 @@ impl Filters {
                     return Err(Error::Undecided { table: rules.name.clone(), problem: objection.problem });
                 }
             };
+            let left = self.remainders(rules, row, &changes, &mut scratch.key)?;
+            let changed = changes.iter().map(|change| (change.field, change.value.as_deref()));
+            let changed = changed.chain(left.iter().map(|(field, value)| (*field, value.as_deref())));
+            let after = with(row.fields, changed);
             let mut filled: Vec<Filled<'_>> = Vec::new();
             if masked {
                 let number = counts.read;
-                // What an erasure sets to NULL, no mask may bring back.
-                let mut fields = Cow::Borrowed(row.fields);
-                for change in &changes {
-                    if let Some(field) = fields.to_mut().get_mut(change.field) {
-                        *field = change.value.as_deref();
-                    }
-                }
-                let after = Row { format: row.format, fields: &fields };
+                // What an erasure has taken away, no mask may bring back.
+                let after = Row { format: row.format, fields: &after };
                 filled = self
                     .masks
                     .apply(table, (row, &after), seeds, &groups, number, &mut scratch.key)
@@ -167,21 +168,32 @@ impl Filters {
             }
             counts.changed += 1;
             output.replace(place, |out| {
-                let mut fields = row.fields.to_vec();
-                for change in &changes {
-                    if let Some(field) = fields.get_mut(change.field) {
-                        *field = change.value.as_deref();
-                    }
-                }
-                for (position, value) in &filled {
-                    if let Some(field) = fields.get_mut(*position) {
-                        *field = value.as_deref();
-                    }
-                }
+                let fields = with(&after, filled.iter().map(|(field, value)| (*field, value.as_deref())));
                 write_row(rules, &fields, out)
             })
         })?;
         Ok((output.finish(), counts))
+    }
+
+    /// What is left of the fields out of which something is taken.
+    fn remainders(
+        &self,
+        rules: &TableRules,
+        row: &Row<'_>,
+        changes: &[FieldChange],
+        key: &mut KeyBuffer,
+    ) -> Result<Vec<(usize, Option<Vec<u8>>)>, Error> {
+        let taken_out = changes.iter().filter(|change| !change.without.is_empty());
+        let remainder = |change: &FieldChange| {
+            let left = without(rules, &self.sets, row, change, key)
+                .map_err(|cause| Error::Key { table: rules.name.clone(), cause })?
+                .map_err(|Objection { problem, .. }| Error::Undecided {
+                    table: rules.name.clone(),
+                    problem,
+                })?;
+            Ok((change.field, left))
+        };
+        taken_out.map(remainder).collect()
     }
 
     /// What becomes of a row if a few subjects are restored alone.
@@ -391,6 +403,20 @@ impl<'a> Row<'a> {
             CopyFormat::Text => reader.text(values.iter().map(AsRef::as_ref), key),
         }
     }
+}
+
+/// A row's fields, some of them with other values.
+fn with<'a>(
+    fields: &'a [Option<&'a [u8]>],
+    values: impl Iterator<Item = (usize, Option<&'a [u8]>)>,
+) -> Cow<'a, [Option<&'a [u8]>]> {
+    let mut fields = Cow::Borrowed(fields);
+    for (position, value) in values {
+        if let Some(field) = fields.to_mut().get_mut(position) {
+            *field = value;
+        }
+    }
+    fields
 }
 
 /// Walks the rows of a chunk.

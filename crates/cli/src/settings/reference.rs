@@ -1,7 +1,8 @@
 //! `[[reference]]`: whose row it is, where no foreign key says so; and what an erasure does there.
 
 use lethe_format::catalog::QualifiedName;
-use lethe_format::reference::{OnErase, Reference, TableColumns, When};
+use lethe_format::json::Path;
+use lethe_format::reference::{Inside, KeyPattern, OnErase, Reference, Removed, TableColumns, When};
 use lethe_format::sql::parse_table_ref;
 use serde::Deserialize;
 
@@ -15,8 +16,17 @@ pub(super) struct ReferenceSection {
     from: String,
     /// `schema.table(column, …)`.
     to: String,
+    /// Each element of an array is a key.
+    #[serde(default)]
+    element: bool,
+    /// Where keys stand in a document: `$.actor.id`.
+    path: Option<String>,
+    /// How a key is written: `user:{}`.
+    text: Option<String>,
     when: Option<WhenSection>,
     on_erase: OnEraseWord,
+    /// For `remove` in a document.
+    remove: Option<RemoveWord>,
     /// For `keep`.
     because: Option<String>,
 }
@@ -33,7 +43,15 @@ struct WhenSection {
 enum OnEraseWord {
     Drop,
     Null,
+    Remove,
     Keep,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RemoveWord {
+    Value,
+    Object,
 }
 
 impl Settings {
@@ -42,7 +60,7 @@ impl Settings {
         for section in &self.file.reference {
             let reference = reference(section).map_err(|problem| {
                 Failure::usage(format!("[[reference]] from {:?} to {:?}: {problem}", section.from, section.to))
-                    .hint("from = \"public.posts(author_id)\", to = \"public.users(id)\", on_erase = \"drop\", \"null\" or \"keep\"")
+                    .hint("from = \"public.posts(author_id)\", to = \"public.users(id)\", on_erase = \"drop\", \"null\", \"remove\" or \"keep\"; for keys within values also element = true, path = \"$.name\" or text = \"user:{}\"")
             })?;
             if references.iter().any(|other| other.is_about_the_same(&reference)) {
                 return Err(Failure::usage(format!("[[reference]] {reference} is there twice")));
@@ -58,9 +76,15 @@ fn reference(section: &ReferenceSection) -> Result<Reference, String> {
     if from.columns.len() != to.columns.len() {
         return Err(format!("{} columns cannot refer to {}", from.columns.len(), to.columns.len()));
     }
+    let inside = inside(section)?;
+    if !inside.is_whole() && from.columns.len() != 1 {
+        return Err("a key within a value is one column's".to_owned());
+    }
+    let removed = removed(section, &inside)?;
     let on_erase = match (section.on_erase, section.because.as_deref().map(str::trim)) {
         (OnEraseWord::Drop, None) => OnErase::Drop,
         (OnEraseWord::Null, None) => OnErase::Null,
+        (OnEraseWord::Remove, None) => OnErase::Remove(removed),
         (OnEraseWord::Keep, Some(because)) if !because.is_empty() => {
             OnErase::Keep { because: because.to_owned() }
         }
@@ -69,7 +93,31 @@ fn reference(section: &ReferenceSection) -> Result<Reference, String> {
     };
     let when = section.when.as_ref();
     let when = when.map(|when| When { column: when.column.clone(), equals: when.equals.clone() });
-    Ok(Reference { from, to, when, on_erase })
+    Ok(Reference { from, inside, to, when, on_erase })
+}
+
+fn inside(section: &ReferenceSection) -> Result<Inside, String> {
+    if section.element && section.path.is_some() {
+        return Err("element goes with arrays and path with documents, so not with each other".to_owned());
+    }
+    let path = section.path.as_deref().map(|path| Path::parse(path).map_err(|error| error.to_string()));
+    let text = section.text.as_deref().map(|text| KeyPattern::parse(text).map_err(|error| error.to_string()));
+    Ok(Inside { element: section.element, path: path.transpose()?, text: text.transpose()? })
+}
+
+fn removed(section: &ReferenceSection, inside: &Inside) -> Result<Removed, String> {
+    let removes = section.on_erase == OnEraseWord::Remove;
+    if removes && !inside.element && inside.path.is_none() {
+        return Err("remove needs element = true or a path".to_owned());
+    }
+    match section.remove {
+        Some(_) if !removes => Err("remove = \"…\" goes with on_erase = \"remove\"".to_owned()),
+        Some(RemoveWord::Object) if inside.path.is_none() => {
+            Err("remove = \"object\" needs a path".to_owned())
+        }
+        Some(RemoveWord::Object) => Ok(Removed::Object),
+        Some(RemoveWord::Value) | None => Ok(Removed::Value),
+    }
 }
 
 fn side(text: &str) -> Result<TableColumns, String> {

@@ -118,7 +118,9 @@ async fn look_for_erased(prepared: &Prepared, server: &Server, oid: u32) -> Resu
             let filter = |cause| Error::Filter { snapshot: manifest.snapshot.clone(), cause };
             let found = prepared.plan.filters.count_erased(oid, &rows).map_err(filter)?;
             if found > 0 {
-                let problem = format!("{found} rows of erased people are in the restored database");
+                let problem = format!(
+                    "{found} rows of erased people, or with their keys, are in the restored database"
+                );
                 let hint = "keep applications away from this database, drop it and restore again";
                 return Err(Error::Verification { object: table.name.to_string(), problem, hint });
             }

@@ -11,12 +11,14 @@ use lethe_format::manifest::{CopyFormat, TableData};
 use super::edges::Edge;
 use super::family;
 use super::hazards::{self, NewValue};
+use super::inside;
 use super::layouts::{self, Layouts};
 use super::reach::{self, Reach, columns_in};
 use super::sets::{SetDefinition, SetId, Sets};
 use super::subjects::BoundSubject;
 use super::table_rules::{Change, Effect, Emit, FieldChange, Lookout, OnChange, Probe, TableRules};
-use crate::key;
+use crate::embedded::Embedded;
+use crate::key::{self, Domain, KeyReader};
 use crate::objection::{Code, Objection};
 
 /// The rules of every table that the erasure can reach, and the key sets that they ask.
@@ -107,6 +109,7 @@ impl Builder<'_> {
                         is_subject: true,
                         fields,
                         reader,
+                        embedded: None,
                         guard: None,
                         set,
                         tombstones: None,
@@ -192,7 +195,11 @@ impl Builder<'_> {
             return Err(Objection::new(Code::UnsupportedReference, object, "it has more than 64 columns"));
         }
         let undecidable = |problem: String| Objection::new(Code::UndecidableEquality, &object, problem);
-        let domains = layouts::domains(self.catalog, key, parent, child).map_err(undecidable)?;
+        let domains = match &edge.within {
+            None => layouts::domains(self.catalog, key, parent, child),
+            Some(within) => inside::domains(self.catalog, &within.inside, key, parent, child),
+        };
+        let domains = domains.map_err(undecidable)?;
         let parent_columns: Vec<AttNum> = key.columns.iter().map(|pair| pair.parent).collect();
         let definition = SetDefinition {
             tombstones: false,
@@ -223,10 +230,23 @@ impl Builder<'_> {
                 && subject.domains == domains
         });
         for leaf in family::leaves(self.catalog, key.child) {
-            let (fields, reader) =
-                self.layouts.reader_in(key.child, &child_columns, leaf, &domains).map_err(undecidable)?;
+            let (fields, reader, embedded) = match &edge.within {
+                None => {
+                    let (fields, reader) = self
+                        .layouts
+                        .reader_in(key.child, &child_columns, leaf, &domains)
+                        .map_err(undecidable)?;
+                    (fields, reader, None)
+                }
+                Some(_) => {
+                    let (field, embedded) = self.embedded(edge, leaf, &domains).map_err(undecidable)?;
+                    (vec![field], KeyReader::new(Vec::new()), Some(embedded))
+                }
+            };
+            let takes_out = edge.within.as_ref().is_some_and(|within| within.removed.is_some());
             let on_drop = match key.on_delete {
                 Action::NoAction | Action::Restrict | Action::Cascade => Effect::Drop,
+                Action::SetNull if takes_out => Effect::Change(self.removal(key, leaf)?),
                 action => Effect::Change(self.change(key, leaf, action, &reach::set_columns(key))?),
             };
             let on_change = self.on_change(key, leaf, reach)?;
@@ -241,6 +261,7 @@ impl Builder<'_> {
                 is_subject: false,
                 fields,
                 reader,
+                embedded,
                 guard,
                 set,
                 tombstones,
@@ -250,6 +271,44 @@ impl Builder<'_> {
             self.add_probe(leaf, probe);
         }
         Ok(Some(set))
+    }
+
+    /// How the keys within a column are read: its field, and the rest.
+    fn embedded(&self, edge: &Edge, leaf: Oid, domains: &[Domain]) -> Result<(usize, Embedded), String> {
+        let missing = "a column is not in the snapshot";
+        let (Some(within), [pair], [domain]) = (&edge.within, edge.key.columns.as_slice(), domains) else {
+            return Err(missing.to_owned());
+        };
+        let mapped = columns_in(self.catalog, edge.key.child, &[pair.child], leaf).ok_or(missing)?;
+        let [attnum] = mapped.as_slice() else { return Err(missing.to_owned()) };
+        let table = self.catalog.table(leaf).ok_or(missing)?;
+        let column = table.column(*attnum).ok_or(missing)?;
+        let parent = self.catalog.table(edge.key.parent).and_then(|parent| parent.column(pair.parent));
+        let as_text = self.layouts.of(leaf).is_some_and(|data| data.format == CopyFormat::Text);
+        let field = self.layouts.field(leaf, *attnum)?;
+        let mut embedded =
+            inside::embedded(self.catalog, within, (table, column), parent.ok_or(missing)?, domain, as_text)?;
+        if within.may_leave_nothing() {
+            embedded.null_refused =
+                hazards::refusal(self.catalog, self.edges, table, &edge.key, &[(*attnum, NewValue::Null)]);
+        }
+        Ok((field, embedded))
+    }
+
+    /// The change that takes keys out of the only column of a rule, in one leaf; by the probe that is added next.
+    fn removal(&mut self, key: &ForeignKey, leaf: Oid) -> Result<Change, Objection> {
+        let mut change = self.change(key, leaf, Action::SetNull, &reach::set_columns(key))?;
+        let mapped = columns_in(self.catalog, key.child, &reach::set_columns(key), leaf).unwrap_or_default();
+        let values: Vec<_> = mapped.into_iter().map(|attnum| (attnum, NewValue::Remainder)).collect();
+        change.refused = self
+            .catalog
+            .table(leaf)
+            .and_then(|table| hazards::refusal(self.catalog, self.edges, table, key, &values));
+        let probe = self.rules_of(leaf).probes.len();
+        for field in &mut change.fields {
+            field.without = vec![probe];
+        }
+        Ok(change)
     }
 
     fn on_change(&self, key: &ForeignKey, leaf: Oid, reach: &Reach) -> Result<OnChange, Objection> {
@@ -323,7 +382,7 @@ impl Builder<'_> {
                 Some((value, plain)) => (Some(value), Some(plain)),
                 None => (None, None),
             };
-            fields.push(FieldChange { field, value, plain });
+            fields.push(FieldChange { field, value, plain, without: Vec::new() });
         }
         let needs_parent = values.iter().any(|(_, value)| *value == NewValue::Default);
         let refused = refused.or_else(|| hazards::refusal(self.catalog, self.edges, table, key, &values));
@@ -382,7 +441,12 @@ impl Builder<'_> {
                     rules.probes.iter().enumerate().any(|(other, probe)| other != index && shares(probe))
                 }
             });
-            rules.scan = records || conflicting || rules.probes.iter().any(changes);
+            let may_be_refused = |probe: &Probe| {
+                probe.embedded.as_ref().is_some_and(|embedded| embedded.null_refused.is_some())
+            };
+            rules.scan = records
+                || conflicting
+                || rules.probes.iter().any(|probe| changes(probe) || may_be_refused(probe));
         }
     }
 }

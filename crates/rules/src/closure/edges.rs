@@ -6,6 +6,7 @@ use lethe_format::catalog::{
 use lethe_format::ledger::Keys;
 use lethe_format::reference::{OnErase, Reference, TableColumns};
 
+use super::inside::{self, Refusal, Within};
 use super::subjects::{SubjectKey, parse_keys};
 use crate::key::{self, KeyReader, KeySet};
 use crate::objection::{Code, Objection};
@@ -16,6 +17,8 @@ pub(crate) struct Edge {
     pub key: ForeignKey,
     /// True if no foreign key says so: then rows may refer to rows that are not there.
     pub by_rule: bool,
+    /// Set if the key is not the value of its column, but stands within it.
+    pub within: Option<Within>,
     pub when: Option<Condition>,
 }
 
@@ -43,13 +46,14 @@ pub(crate) struct Condition {
 /// own references.
 pub(crate) fn edges(catalog: &Catalog, references: &[Reference]) -> (Vec<Edge>, Vec<Objection>) {
     let declared = catalog.foreign_keys.iter().filter(|key| key.enforced);
-    let declared = declared.map(|key| Edge { key: key.clone(), by_rule: false, when: None });
+    let declared = declared.map(|key| Edge { key: key.clone(), by_rule: false, within: None, when: None });
     let mut edges: Vec<Edge> = declared.collect();
     let mut objections = Vec::new();
     for reference in references {
         match bind(catalog, reference) {
             Ok(bound) => {
-                let same = |edge: &&mut Edge| bound.when.is_none() && joins_the_same(&edge.key, &bound.key);
+                let is_plain = bound.when.is_none() && bound.within.is_none();
+                let same = |edge: &&mut Edge| is_plain && joins_the_same(&edge.key, &bound.key);
                 match (edges.iter_mut().filter(|edge| !edge.by_rule).find(same), &reference.on_erase) {
                     (Some(_), OnErase::Keep { .. }) => objections.push(
                         Objection::new(
@@ -77,7 +81,7 @@ pub(crate) fn edges(catalog: &Catalog, references: &[Reference]) -> (Vec<Edge>, 
 /// references, those included by which rows are kept. What cannot be bound is an objection of [`edges`].
 pub(crate) fn all_references(catalog: &Catalog, references: &[Reference]) -> Vec<Edge> {
     let declared = catalog.foreign_keys.iter();
-    let declared = declared.map(|key| Edge { key: key.clone(), by_rule: false, when: None });
+    let declared = declared.map(|key| Edge { key: key.clone(), by_rule: false, within: None, when: None });
     declared.chain(references.iter().filter_map(|reference| bind(catalog, reference).ok())).collect()
 }
 
@@ -144,6 +148,12 @@ fn bind(catalog: &Catalog, reference: &Reference) -> Result<Edge, Objection> {
             refuse(problem).hint("of two rows with the same key, one may be erased and the other not")
         );
     };
+    let within = inside::within(catalog, reference, &from, &to).map_err(|refusal| match refusal {
+        Refusal::Unsupported(problem) => refuse(problem),
+        Refusal::Undecidable(problem) => {
+            Objection::new(Code::UndecidableEquality, object(reference), problem)
+        }
+    })?;
     let mut columns = Vec::new();
     for (child, parent) in from.iter().zip(&to) {
         let base = catalog.base_type(parent.type_oid).map_or(parent.type_oid, |base| base.oid);
@@ -159,7 +169,7 @@ fn bind(catalog: &Catalog, reference: &Reference) -> Result<Edge, Objection> {
             parent: parent.oid,
             columns,
             on_delete: match reference.on_erase {
-                OnErase::Null => Action::SetNull,
+                OnErase::Null | OnErase::Remove(_) => Action::SetNull,
                 OnErase::Drop | OnErase::Keep { .. } => Action::Cascade,
             },
             set_columns: Vec::new(),
@@ -171,6 +181,7 @@ fn bind(catalog: &Catalog, reference: &Reference) -> Result<Edge, Objection> {
             temporal: false,
         },
         by_rule: true,
+        within,
         when: when
             .map(|(column, equals)| condition(catalog, reference, child, column, equals))
             .transpose()?,

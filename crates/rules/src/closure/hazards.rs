@@ -11,6 +11,15 @@ use crate::check_expression::holds_for_null;
 pub(super) enum NewValue {
     Null,
     Default,
+    /// What is left of the old value.
+    Remainder,
+}
+
+impl NewValue {
+    /// Whether a value is there that was not there before.
+    fn is_new(self) -> bool {
+        self != Self::Null
+    }
 }
 
 /// Why a change of these columns of a leaf table would be refused, or might be; none if it is certainly accepted.
@@ -33,6 +42,14 @@ pub(super) fn refusal(
         {
             return Some(problem);
         }
+        let is_domain =
+            |oid| matches!(catalog.types.get(oid).map(|found| &found.kind), Some(TypeKind::Domain { .. }));
+        if *value == NewValue::Remainder && is_domain(&column.type_oid) {
+            return Some(format!(
+                "it would take something out of {}.{}, which its domain may not allow",
+                table.name, column.name
+            ));
+        }
     }
     for check in &table.checks {
         let touched: Vec<NewValue> = check.columns.iter().filter_map(|column| new_value(*column)).collect();
@@ -45,7 +62,7 @@ pub(super) fn refusal(
         }
     }
     for unique in &table.unique_keys {
-        let defaulted = unique.columns.iter().any(|column| new_value(*column) == Some(NewValue::Default));
+        let defaulted = unique.columns.iter().any(|column| new_value(*column).is_some_and(NewValue::is_new));
         let nulled = unique.columns.iter().any(|column| new_value(*column).is_some());
         if defaulted || (nulled && unique.nulls_not_distinct) {
             return Some(format!(
@@ -78,7 +95,8 @@ fn other_keys(
     new_value: &impl Fn(AttNum) -> Option<NewValue>,
 ) -> Option<String> {
     let keys = || edges.iter().map(|edge| &edge.key);
-    for key in keys().filter(|key| belongs_to(catalog, table, key)) {
+    for edge in edges.iter().filter(|edge| belongs_to(catalog, table, &edge.key)) {
+        let key = &edge.key;
         let mapped =
             |attnum: AttNum| columns_in(catalog, key.child, &[attnum], table.oid).map(|mapped| mapped[0]);
         let value = |attnum: AttNum| mapped(attnum).and_then(new_value);
@@ -89,15 +107,16 @@ fn other_keys(
             ));
         }
         let same = key.name == changing.name && key.child == changing.child;
-        let defaulted = key.columns.iter().any(|pair| value(pair.child) == Some(NewValue::Default));
-        if !same && defaulted {
+        let defaulted = key.columns.iter().any(|pair| value(pair.child).is_some_and(NewValue::is_new));
+        // What is left of a value refers to less than before, where a key stands within it.
+        if !same && defaulted && edge.within.is_none() {
             return Some(format!("the new value would have to satisfy {} as well", key.name));
         }
         let is_referenced = |referencing: &ForeignKey| {
             let parent = |attnum: AttNum| {
                 columns_in(catalog, referencing.parent, &[attnum], table.oid).map(|mapped| mapped[0])
             };
-            let defaulted = |attnum: AttNum| parent(attnum).and_then(new_value) == Some(NewValue::Default);
+            let defaulted = |attnum: AttNum| parent(attnum).and_then(new_value).is_some_and(NewValue::is_new);
             is_leaf_of(catalog, table, referencing.parent)
                 && referencing.columns.iter().any(|pair| defaulted(pair.parent))
         };
@@ -137,7 +156,7 @@ pub(crate) fn is_partition_key(catalog: &Catalog, table: &Table, changes: &impl 
     false
 }
 
-fn domain_rejects_null(catalog: &Catalog, oid: lethe_format::ids::Oid) -> bool {
+pub(super) fn domain_rejects_null(catalog: &Catalog, oid: lethe_format::ids::Oid) -> bool {
     match catalog.types.get(&oid).map(|found| &found.kind) {
         Some(TypeKind::Domain { base, accepts_null }) => !accepts_null || domain_rejects_null(catalog, *base),
         _ => false,

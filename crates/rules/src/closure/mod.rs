@@ -16,6 +16,7 @@ mod build;
 pub(crate) mod edges;
 pub(crate) mod family;
 pub(crate) mod hazards;
+mod inside;
 mod layouts;
 mod order;
 mod reach;
@@ -50,7 +51,7 @@ pub use subjects::{KeyError, SubjectKey, Tombstones, parse_keys, subject_key};
 use table_rules::Effect;
 pub(crate) use table_rules::{FieldChange, Guard, Probe, TableRules};
 use verdict::RowChange;
-pub(crate) use verdict::{Scratch, Verdict, is_asked, is_erased, is_hit, judge, verdict};
+pub(crate) use verdict::{Scratch, Verdict, is_asked, is_erased, is_hit, judge, verdict, without};
 
 /// The tables of which whole rows may go with one of these subjects, by foreign keys and by the settings' references.
 #[must_use]
@@ -334,6 +335,10 @@ impl Scan for Closure {
                     }
                 }
                 Verdict::Change(change) => {
+                    for change in change.fields.iter().filter(|change| !change.without.is_empty()) {
+                        let left = without(rules, sets, row, change, &mut key).map_err(unreadable)?;
+                        objections.extend(left.err());
+                    }
                     *grew |= record_change(rules, sets, row, &change, &mut key).map_err(unreadable)?;
                 }
                 Verdict::Conflict(objection) => {

@@ -12,7 +12,7 @@ use super::subjects::BoundSubject;
 use super::table_rules::{Effect, OnChange, TableRules};
 use super::{Closure, Tombstones, edges, family, subjects};
 use crate::key::{KeyBuffer, KeySet, ValueError};
-use crate::objection::Objection;
+use crate::objection::{Code, Objection};
 use crate::only::Owned;
 use crate::row_filter::Row;
 
@@ -30,6 +30,15 @@ impl Closure {
         only: &[Tombstones],
     ) -> Self {
         let (edges, mut objections) = edges::edges(catalog, references);
+        let within = edges.iter().filter(|edge| edge.within.is_some());
+        objections.extend(within.map(|edge| {
+            let table = catalog.table(edge.key.child);
+            let object = table.map_or_else(|| edge.label(), |child| edge.object(child));
+            let problem =
+                "whose a row is cannot be told by keys within its values, so nobody can be restored alone";
+            Objection::new(Code::UnsupportedReference, object, problem)
+                .hint("restore everything into a database of its own, and take from there what is theirs")
+        }));
         let mut bound = Vec::new();
         for tombstones in only {
             match subjects::bind(catalog, tombstones) {

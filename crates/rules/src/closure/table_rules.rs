@@ -7,7 +7,9 @@ use lethe_format::manifest::CopyFormat;
 
 use super::layouts::Layouts;
 use super::sets::SetId;
-use crate::key::{KeyReader, KeySet};
+use super::sets::Sets;
+use crate::embedded::Embedded;
+use crate::key::{KeyBuffer, KeyReader, KeySet};
 use crate::objection::{Code, Objection};
 
 /// Everything that decides about the rows of one table.
@@ -56,6 +58,8 @@ pub(crate) struct Probe {
     /// Positions of the key's columns in the row.
     pub fields: Vec<usize>,
     pub reader: KeyReader,
+    /// Set if the one field holds keys within its value; then `reader` reads none of them.
+    pub embedded: Option<Embedded>,
     /// The question is asked only of rows with this value.
     pub guard: Option<Guard>,
     pub set: SetId,
@@ -67,9 +71,18 @@ pub(crate) struct Probe {
 
 impl Probe {
     /// The fields that decide whether the row refers to anything.
+    /// A key within a value is looked for in the value as it was stored, whatever else becomes of that.
     pub(crate) fn decisive(&self) -> impl Iterator<Item = usize> {
         let guards = self.guard.iter().flat_map(|guard| &guard.fields);
-        self.fields.iter().chain(guards).copied()
+        let own = self.fields.iter().filter(|_| self.embedded.is_none());
+        own.chain(guards).copied()
+    }
+
+    /// Whether the row that the key refers to goes, or went long ago.
+    #[inline]
+    pub(crate) fn is_gone(&self, sets: &Sets, key: &KeyBuffer) -> bool {
+        let dropped = |set: SetId| sets.is_gone(set, key);
+        dropped(self.set) || self.tombstones.is_some_and(dropped)
     }
 }
 
@@ -104,6 +117,8 @@ pub(crate) struct FieldChange {
     pub value: Option<Arc<[u8]>>,
     /// The same value as a key reader takes it (not escaped).
     pub plain: Option<Arc<[u8]>>,
+    /// Probes by their index, if the field keeps its value but for what they find in it.
+    pub without: Vec<usize>,
 }
 
 /// Defaults stand in the schema, but a habit of printing values would not stop there.

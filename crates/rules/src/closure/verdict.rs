@@ -1,7 +1,11 @@
 //! The verdict over one row: kept, dropped or changed, or a conflict that nobody may decide by guessing.
 
+use lethe_format::copy_text;
+use lethe_format::manifest::CopyFormat;
+
 use super::sets::Sets;
 use super::table_rules::{Effect, FieldChange, Guard, OnChange, Probe, TableRules};
+use crate::embedded::{self, Embedded};
 use crate::key::{KeyBuffer, ValueError};
 use crate::objection::{Code, Objection};
 use crate::row_filter::Row;
@@ -64,11 +68,15 @@ pub(crate) fn is_hit(
     scratch.hits.clear();
     for (index, probe) in rules.probes.iter().enumerate() {
         let asked = !sets.is_empty(probe.set) || probe.tombstones.is_some();
-        if !asked || !row.read_key(&probe.fields, &probe.reader, &mut scratch.key)? {
+        if !asked {
             continue;
         }
-        let dropped = |set: usize| sets.is_gone(set, &scratch.key);
-        let hit = if dropped(probe.set) || probe.tombstones.is_some_and(dropped) {
+        let hit = if let Some(embedded) = &probe.embedded {
+            let Some(hit) = hit_within(probe, embedded, sets, row, &mut scratch.key)? else { continue };
+            (index, hit)
+        } else if !row.read_key(&probe.fields, &probe.reader, &mut scratch.key)? {
+            continue;
+        } else if probe.is_gone(sets, &scratch.key) {
             (index, None)
         } else if let Some(nulled) = sets.changed[probe.set].get(&scratch.key) {
             (index, Some(nulled))
@@ -101,16 +109,72 @@ pub(crate) fn is_erased(
     row: &Row<'_>,
     key: &mut KeyBuffer,
 ) -> Result<bool, ValueError> {
-    for probe in rules.probes.iter().filter(|probe| matches!(probe.on_drop, Effect::Drop)) {
+    for probe in &rules.probes {
         let dropped = |set: usize, key: &KeyBuffer| sets.dropped[set].contains(key);
-        if row.read_key(&probe.fields, &probe.reader, key)?
-            && (dropped(probe.set, key) || probe.tombstones.is_some_and(|set| dropped(set, key)))
-            && is_asked(probe.guard.as_ref(), row, key)?
-        {
+        let is_gone = |key: &KeyBuffer| {
+            dropped(probe.set, key) || probe.tombstones.is_some_and(|set| dropped(set, key))
+        };
+        let erased = match (&probe.embedded, probe.fields.first()) {
+            (Some(embedded), Some(field)) => embedded.any(row, *field, key, is_gone)?,
+            _ if !matches!(probe.on_drop, Effect::Drop) => false,
+            _ => row.read_key(&probe.fields, &probe.reader, key)? && is_gone(key),
+        };
+        if erased && is_asked(probe.guard.as_ref(), row, key)? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Whether any of the keys within the field is gone or, which counts more, was changed: then a server would refuse.
+fn hit_within(
+    probe: &Probe,
+    embedded: &Embedded,
+    sets: &Sets,
+    row: &Row<'_>,
+    key: &mut KeyBuffer,
+) -> Result<Option<Option<u64>>, ValueError> {
+    let Some(field) = probe.fields.first().copied() else { return Ok(None) };
+    let changed = &sets.changed[probe.set];
+    if !changed.is_empty() && !matches!(probe.on_change, OnChange::Never) {
+        let mut nulled = None;
+        embedded.any(row, field, key, |key| {
+            nulled = changed.get(key);
+            nulled.is_some()
+        })?;
+        if nulled.is_some() {
+            return Ok(Some(nulled));
+        }
+    }
+    Ok(embedded.any(row, field, key, |key| probe.is_gone(sets, key))?.then_some(None))
+}
+
+/// The field's new value as COPY carries it, none for NULL; an objection where the column does not take a NULL.
+pub(crate) fn without(
+    rules: &TableRules,
+    sets: &Sets,
+    row: &Row<'_>,
+    change: &FieldChange,
+    key: &mut KeyBuffer,
+) -> Result<Result<Option<Vec<u8>>, Objection>, ValueError> {
+    let probes = change.without.iter().filter_map(|index| rules.probes.get(*index));
+    let left = embedded::without(row, change.field, probes.clone(), sets, key)?;
+    let Some(left) = left else {
+        let mut refusals =
+            probes.filter_map(|probe| Some((probe, probe.embedded.as_ref()?.null_refused.as_ref()?)));
+        return Ok(match refusals.next() {
+            Some((probe, reason)) => Err(refused(rules, probe, reason)),
+            None => Ok(None),
+        });
+    };
+    Ok(Ok(Some(match rules.format {
+        CopyFormat::Binary => left,
+        CopyFormat::Text => {
+            let mut escaped = Vec::with_capacity(left.len());
+            copy_text::escape_into(&left, &mut escaped);
+            escaped
+        }
+    })))
 }
 
 /// What becomes of the row that was asked about last, and was hit.
@@ -172,15 +236,16 @@ fn resolve(rules: &TableRules, hits: &[(usize, Option<u64>)]) -> Verdict {
     }
 }
 
+fn refused(rules: &TableRules, probe: &Probe, reason: &str) -> Objection {
+    Objection::new(Code::ErasureRefused, &rules.name, format!("{}: {reason}", probe.label))
+        .hint("the server itself would refuse this erasure; decide what happens to the referencing rows, for instance by another ON DELETE action")
+}
+
 fn effect<'a>(rules: &'a TableRules, index: usize, nulled: Option<u64>) -> Result<Hit<'a>, Objection> {
     let probe = &rules.probes[index];
-    let refused = |reason: &str| {
-        Objection::new(Code::ErasureRefused, &rules.name, format!("{}: {reason}", probe.label))
-            .hint("the server itself would refuse this erasure; decide what happens to the referencing rows, for instance by another ON DELETE action")
-    };
     let hit = |change| Hit { index, probe, change };
     let checked = |change: &'a super::table_rules::Change| match &change.refused {
-        Some(reason) => Err(refused(reason)),
+        Some(reason) => Err(refused(rules, probe, reason)),
         None => Ok(change.fields.clone()),
     };
     let Some(nulled) = nulled else {
@@ -191,7 +256,7 @@ fn effect<'a>(rules: &'a TableRules, index: usize, nulled: Option<u64>) -> Resul
     };
     match &probe.on_change {
         OnChange::Never => Ok(hit(Some(Vec::new()))),
-        OnChange::Refuse(reason) => Err(refused(reason)),
+        OnChange::Refuse(reason) => Err(refused(rules, probe, reason)),
         OnChange::Change(change) => Ok(hit(Some(checked(change)?))),
         OnChange::Follow(by_position) => {
             let mut fields = Vec::new();
@@ -229,9 +294,7 @@ fn outcome(hits: &[Hit<'_>]) -> Option<Option<Vec<FieldChange>>> {
             Some(fields) => changed.extend(fields),
         }
     }
-    changed.sort_by_key(|change: &FieldChange| change.field);
-    changed.dedup_by_key(|change| change.field);
-    agreed.then_some(Some(changed))
+    agreed.then_some(Some(one_for_each(changed)))
 }
 
 /// Hits in groups such that no hit changes a column that a hit of another group refers by: groups cannot affect each
@@ -263,9 +326,26 @@ fn play(hits: &[Hit<'_>], order: &[usize]) -> Option<Vec<FieldChange>> {
             Some(change) => changed.extend(change.iter().cloned()),
         }
     }
-    changed.sort_by_key(|change| change.field);
-    changed.dedup_by_key(|change| change.field);
-    Some(changed)
+    Some(one_for_each(changed))
+}
+
+/// One change for each field, sorted: a new value replaces what another change would have left of the old one, and all that is to
+/// be taken out of one value is taken out together.
+fn one_for_each(mut changes: Vec<FieldChange>) -> Vec<FieldChange> {
+    changes.sort_by_key(|change| (change.field, !change.without.is_empty()));
+    let mut merged: Vec<FieldChange> = Vec::with_capacity(changes.len());
+    for change in changes {
+        match merged.last_mut().filter(|last| last.field == change.field) {
+            Some(last) if last.without.is_empty() => {}
+            Some(last) => {
+                last.without.extend(change.without);
+                last.without.sort_unstable();
+                last.without.dedup();
+            }
+            None => merged.push(change),
+        }
+    }
+    merged
 }
 
 fn order_dependent(rules: &TableRules, hits: &[Hit<'_>]) -> Verdict {

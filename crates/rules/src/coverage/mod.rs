@@ -224,7 +224,7 @@ impl<'a> Judged<'a> {
         });
         match rules.next().map(|reference| &reference.on_erase) {
             Some(OnErase::Keep { because }) => return Covered::Kept(because.clone()),
-            Some(OnErase::Drop | OnErase::Null) => return Covered::Rule,
+            Some(OnErase::Drop | OnErase::Null | OnErase::Remove(_)) => return Covered::Rule,
             None => {}
         }
         if let Some(because) = self.ruled_out(table, column, why) {

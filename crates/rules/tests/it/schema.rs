@@ -6,7 +6,7 @@ use lethe_format::catalog::{
 };
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{CopyFormat, TableData};
-use lethe_format::reference::{OnErase, TableColumns, When};
+use lethe_format::reference::{Inside, OnErase, TableColumns, When};
 use lethe_format::{copy_binary, copy_text};
 
 const INT8: Oid = 20;
@@ -117,6 +117,7 @@ pub(crate) fn rules(references: &[Reference]) -> Vec<lethe_format::reference::Re
     let rule = |(index, reference): (usize, &Reference)| {
         let rule = reference.rule?;
         Some(lethe_format::reference::Reference {
+            inside: Inside::default(),
             from: side(reference.child, format!("r{}", field(references, index) - FIRST)),
             to: side(reference.parent, "id".to_owned()),
             when: rule.kind.map(|kind| When { column: "kind".to_owned(), equals: kind.to_string() }),
