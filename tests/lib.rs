@@ -7,6 +7,7 @@
 )]
 
 pub mod compare;
+pub mod embedded;
 pub mod failing_store;
 pub mod forge;
 pub mod generator;

@@ -11,6 +11,8 @@ mod canary;
 mod capture;
 /// Columns that may refer to a person.
 mod coverage;
+/// Keys within arrays, documents and texts.
+mod embedded;
 /// Random schemas against the oracle.
 mod equality;
 /// One of every kind of object and of every type.
