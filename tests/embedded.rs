@@ -256,30 +256,31 @@ fn rule(maker: &mut Maker, table: usize, tables: usize, column: &str) -> Referen
 }
 
 const FUNCTIONS: &str = r#"
+SET jit = off;
 CREATE SCHEMA o;
-CREATE FUNCTION o.key_int(t text) RETURNS int8 LANGUAGE sql AS $$ SELECT CASE WHEN t ~ '^[+-]?[0-9]{1,18}$' THEN t::int8 END $$;
-CREATE FUNCTION o.key_numeric(t text) RETURNS numeric LANGUAGE sql AS $$ SELECT CASE WHEN t ~ '^[+-]?[0-9]+([.][0-9]*)?$' THEN t::numeric END $$;
-CREATE FUNCTION o.key_uuid(t text) RETURNS uuid LANGUAGE sql AS $$ SELECT CASE WHEN t ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN t::uuid END $$;
-CREATE FUNCTION o.key_text(t text) RETURNS text LANGUAGE sql AS $$ SELECT t $$;
+CREATE FUNCTION o.key_int(t text) RETURNS int8 LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN t ~ '^[+-]?[0-9]{1,18}$' THEN t::int8 END $$;
+CREATE FUNCTION o.key_numeric(t text) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN t ~ '^[+-]?[0-9]+([.][0-9]*)?$' THEN t::numeric END $$;
+CREATE FUNCTION o.key_uuid(t text) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN t ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN t::uuid END $$;
+CREATE FUNCTION o.key_text(t text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT t $$;
 -- The key's text within a text; none if it is another one.
-CREATE FUNCTION o.piece(t text, is_keyed boolean) RETURNS text LANGUAGE sql AS
+CREATE FUNCTION o.piece(t text, is_keyed boolean) RETURNS text LANGUAGE sql IMMUTABLE AS
     $$ SELECT CASE WHEN NOT is_keyed THEN t WHEN t LIKE 'user:%!' THEN substr(t, 6, length(t) - 6) END $$;
 -- What a JSON scalar is as a key's text.
-CREATE FUNCTION o.scalar(v jsonb, is_keyed boolean, takes_numbers boolean) RETURNS text LANGUAGE sql AS
+CREATE FUNCTION o.scalar(v jsonb, is_keyed boolean, takes_numbers boolean) RETURNS text LANGUAGE sql IMMUTABLE AS
     $$ SELECT CASE jsonb_typeof(v) WHEN 'string' THEN o.piece(v #>> '{}', is_keyed)
                    WHEN 'number' THEN CASE WHEN takes_numbers AND NOT is_keyed THEN trim_scale((v #>> '{}')::numeric)::text END END $$;
-CREATE FUNCTION o.scalars(doc jsonb) RETURNS TABLE (p text[], v jsonb) LANGUAGE sql AS $$
+CREATE FUNCTION o.scalars(doc jsonb) RETURNS TABLE (p text[], v jsonb) LANGUAGE sql IMMUTABLE AS $$
     WITH RECURSIVE w(p, v) AS (
         SELECT '{}'::text[], doc UNION ALL
         SELECT w.p || c.k, c.v FROM w, LATERAL (
             SELECT key, value FROM jsonb_each(CASE jsonb_typeof(w.v) WHEN 'object' THEN w.v ELSE '{}' END) UNION ALL
             SELECT (i - 1)::text, e FROM jsonb_array_elements(CASE jsonb_typeof(w.v) WHEN 'array' THEN w.v ELSE '[]' END) WITH ORDINALITY a(e, i)) c(k, v))
     SELECT w.p, w.v FROM w WHERE jsonb_typeof(w.v) IN ('string', 'number') $$;
-CREATE FUNCTION o.found(doc jsonb, path jsonpath) RETURNS TABLE (p text[], v jsonb) LANGUAGE sql AS $$
+CREATE FUNCTION o.found(doc jsonb, path jsonpath) RETURNS TABLE (p text[], v jsonb) LANGUAGE sql IMMUTABLE AS $$
     SELECT s.p, s.v FROM o.scalars(doc) s WHERE EXISTS (
         SELECT FROM jsonb_path_query(CASE WHEN s.p = '{}' THEN '"<mark>"' ELSE jsonb_set(doc, s.p, '"<mark>"') END, path) m WHERE m = '"<mark>"') $$;
 -- The path of the innermost object around a place, or the place.
-CREATE FUNCTION o.object_of(doc jsonb, p text[]) RETURNS text[] LANGUAGE sql AS $$
+CREATE FUNCTION o.object_of(doc jsonb, p text[]) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
     SELECT coalesce((SELECT p[1:n] FROM generate_series(cardinality(p) - 1, 0, -1) n WHERE jsonb_typeof(doc #> p[1:n]) = 'object' ORDER BY n DESC LIMIT 1), p) $$;
 CREATE FUNCTION o.cut(doc jsonb, paths text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
     DECLARE q text; BEGIN

@@ -15,7 +15,7 @@ use lethe_tests::embedded::generate;
 use lethe_tests::search::hits;
 use lethe_tests::world::World;
 
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 24;
 
 fn options(references: Vec<Reference>) -> RestoreOptions {
     RestoreOptions { references, ..World::options() }
