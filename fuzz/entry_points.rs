@@ -5,8 +5,10 @@
 //! watch over, a function checks that what was understood is written and read back as the same.
 
 use lethe_format::archive::{Archive, ddl};
+use lethe_format::array::{Array, TextArray};
 use lethe_format::audit;
 use lethe_format::ids::{Digest, SnapshotId, UploadId};
+use lethe_format::json::{self, Needle, Path, Scalar, Take};
 use lethe_format::keys::KeyRing;
 use lethe_format::lease::{Hold, Lease};
 use lethe_format::ledger::{Body, BodyId, Header};
@@ -22,7 +24,7 @@ pub(crate) struct EntryPoint {
 }
 
 /// All of them.
-pub(crate) const ALL: [EntryPoint; 16] = [
+pub(crate) const ALL: [EntryPoint; 18] = [
     EntryPoint { name: "copy_binary", run: binary_rows },
     EntryPoint { name: "copy_text", run: text_rows },
     EntryPoint { name: "archive", run: archive },
@@ -39,6 +41,8 @@ pub(crate) const ALL: [EntryPoint; 16] = [
     EntryPoint { name: "audit_export", run: audit_export },
     EntryPoint { name: "ids", run: ids },
     EntryPoint { name: "sql", run: sql_text },
+    EntryPoint { name: "array", run: arrays },
+    EntryPoint { name: "json", run: documents },
 ];
 
 /// The key that the corpus's chunk indexes are made with.
@@ -238,6 +242,57 @@ pub(crate) fn ids(input: &[u8]) {
     }
     if let Some((name, upload)) = layout::chunk_of_name(text) {
         assert_eq!(layout::chunk(&name, &upload), text);
+    }
+}
+
+/// In both forms; elements that begin with a 5 go.
+pub(crate) fn arrays(input: &[u8]) {
+    let goes = |element: &[u8]| element.first() == Some(&b'5');
+    if let Ok(array) = Array::read(input)
+        && let Ok(elements) = array.elements().collect::<Result<Vec<_>, _>>()
+    {
+        let left = array.without(goes).expect("what was read can be written");
+        assert!(left.len() <= input.len());
+        let left = Array::read(&left).expect("what was written can be read");
+        let kept: Vec<_> = left.elements().map(|element| element.expect("whole")).collect();
+        assert!(kept.iter().flatten().all(|element| !goes(element)) && kept.len() <= elements.len());
+    }
+    if let Ok(array) = TextArray::read(input)
+        && let Ok(elements) = array.elements().collect::<Result<Vec<_>, _>>()
+        && let Ok(left) = array.without(goes)
+    {
+        let left = TextArray::read(&left).expect("what was written can be read");
+        let kept: Vec<_> = left.elements().map(|element| element.expect("whole")).collect();
+        assert!(kept.iter().flatten().all(|element| !goes(element)) && kept.len() <= elements.len());
+    }
+}
+
+/// A path and a document, with a line between them; what holds a 5 goes.
+pub(crate) fn documents(input: &[u8]) {
+    let line = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
+    let (path, document) = (&input[..line], input.get(line + 1..).unwrap_or_default());
+    let Some(Ok(path)) = str::from_utf8(path).ok().map(Path::parse) else { return };
+    assert_eq!(Path::parse(&path.to_string()).as_ref(), Ok(&path));
+    let goes = |scalar: Scalar<'_>| match scalar {
+        Scalar::Number(number) => number.contains(&b'5'),
+        Scalar::String(_) => scalar.text().is_some_and(|text| text.contains(&b'5')),
+    };
+    let found = json::any(document, &path, goes);
+    if found == Ok(true) {
+        assert!(Needle::new(&path, false).is_none_or(|needle| needle.may_be_in(document)));
+    }
+    let is_document = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).is_ok();
+    for take in [Take::Value, Take::Object] {
+        let Ok(items) = json::items(document, &path, take, goes) else {
+            assert!(!is_document(document), "a document is understood");
+            continue;
+        };
+        assert_eq!(found, Ok(!items.is_empty()));
+        let Some(left) = json::without(document, items) else { continue };
+        assert!(left.len() <= document.len());
+        if is_document(document) {
+            assert!(is_document(&left), "a document stays one");
+        }
     }
 }
 

@@ -77,6 +77,9 @@ fn references_of_the_settings_are_followed_and_said() {
         "source",
         "CREATE TABLE users (id bigint PRIMARY KEY, email text UNIQUE);
          CREATE TABLE comments (owner_type text, owner_id bigint); CREATE TABLE newsletters (email text); CREATE TABLE invoices (user_id bigint);
+         CREATE TABLE teams (member_ids int[]); CREATE TABLE events (payload jsonb); CREATE TABLE activities (subject text);
+         INSERT INTO teams VALUES ('{1,2,3}'), ('{2}'); INSERT INTO activities VALUES ('user:2'), ('user:3'), ('team:2');
+         INSERT INTO events VALUES ('{\"participants\": [{\"user_id\": 2}, {\"user_id\": \"3\"}]}');
          INSERT INTO users SELECT i, i || '@example.org' FROM generate_series(1, 3) i;
          INSERT INTO comments VALUES ('User', 2), ('Post', 2), ('User', 3);
          INSERT INTO newsletters SELECT email FROM users; INSERT INTO invoices SELECT id FROM users",
@@ -94,6 +97,13 @@ fn references_of_the_settings_are_followed_and_said() {
         ),
         rule("newsletters(email)", "users(email)", "on_erase = \"null\""),
         rule("invoices(user_id)", "users(id)", "on_erase = \"keep\"\nbecause = \"the law asks for it\""),
+        rule("teams(member_ids)", "users(id)", "element = true\non_erase = \"remove\""),
+        rule(
+            "events(payload)",
+            "users(id)",
+            "path = \"$.participants[*].user_id\"\non_erase = \"remove\"\nremove = \"object\"",
+        ),
+        rule("activities(subject)", "users(id)", "text = \"user:{}\"\non_erase = \"drop\""),
     ];
     std::fs::write(&settings, format!("{plain}{}", rules.concat())).expect("write");
     shell.snapshot().expect_code(0);
@@ -110,6 +120,11 @@ fn references_of_the_settings_are_followed_and_said() {
     );
     let rows = "SELECT (SELECT string_agg(owner_type || owner_id, ' ') FROM comments), (SELECT count(*) FROM newsletters WHERE email IS NULL), (SELECT count(*) FROM invoices)";
     assert_eq!(shell.server.sql("restored", rows), "Post2 User3|1|3");
+    let inside = "SELECT (SELECT string_agg(member_ids::text, ' ') FROM teams), (SELECT payload FROM events), (SELECT string_agg(subject, ' ') FROM activities)";
+    assert_eq!(
+        shell.server.sql("restored", inside),
+        "{1,3} {}|{\"participants\": [{\"user_id\": \"3\"}]}|user:3 team:2"
+    );
 
     for (wrong, said) in [
         (rule("comments(owner_id)", "users(id)", "on_erase = \"keep\""), "keep needs a reason"),
@@ -119,6 +134,16 @@ fn references_of_the_settings_are_followed_and_said() {
         ),
         (rule("comments", "users(id)", "on_erase = \"drop\""), "names no schema or no columns"),
         (rules[1].repeat(2), "is there twice"),
+        (
+            rule("events(payload)", "users(id)", "path = \"$.*\"\non_erase = \"drop\""),
+            "a path is $, then any of",
+        ),
+        (rule("teams(member_ids)", "users(id)", "on_erase = \"remove\""), "remove needs element"),
+        (rule("activities(subject)", "users(id)", "text = \"user:\"\non_erase = \"drop\""), "once"),
+        (
+            rule("activities(subject)", "users(id)", "remove = \"value\"\non_erase = \"drop\""),
+            "goes with on_erase",
+        ),
     ] {
         std::fs::write(&settings, format!("{plain}{wrong}")).expect("write");
         let refused = shell.restore("restored");
