@@ -111,6 +111,9 @@ async fn what_may_refer_to_a_person_is_found_by_name_by_type_and_by_value() {
         "{text}"
     );
     assert!(text.contains("from = \"public.comments(\\\"approvedBy\\\")\""), "{text}");
+    let array =
+        "from = \"public.rooms(present)\"\nelement = true\nto = \"public.users(id)\"\non_erase = \"remove\"";
+    assert!(text.contains(array), "{text}");
     assert!(text.contains("# columns = \"public.countries(code, label)\""), "{text}");
     assert!(
         !text.contains("u1@example.org") && !text.contains("letters(receiver)\"\nto"),

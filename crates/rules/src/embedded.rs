@@ -32,7 +32,7 @@ pub(crate) enum Place {
     Document {
         path: Path,
         is_jsonb: bool,
-        needle: Option<Needle>,
+        needle: Option<Box<Needle>>,
         take: Take,
     },
 }

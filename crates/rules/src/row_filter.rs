@@ -182,7 +182,7 @@ impl Filters {
         row: &Row<'_>,
         changes: &[FieldChange],
         key: &mut KeyBuffer,
-    ) -> Result<Vec<(usize, Option<Vec<u8>>)>, Error> {
+    ) -> Result<Vec<Remainder>, Error> {
         let taken_out = changes.iter().filter(|change| !change.without.is_empty());
         let remainder = |change: &FieldChange| {
             let left = without(rules, &self.sets, row, change, key)
@@ -301,6 +301,9 @@ impl Filters {
         })
     }
 }
+
+/// A field by its position, and what is left of it; none for NULL.
+type Remainder = (usize, Option<Vec<u8>>);
 
 /// Keeps runs of rows; is materialised by the first row that is not kept as it stands.
 struct Output<'a> {

@@ -156,7 +156,7 @@ pub(super) fn embedded(
         Some(path) => {
             let is_jsonb = json_kind(catalog, column).ok_or_else(missing)? == Json::Jsonb;
             Place::Document {
-                needle: Needle::new(path, is_jsonb),
+                needle: Needle::new(path, is_jsonb).map(Box::new),
                 path: path.clone(),
                 is_jsonb,
                 take: if *removed == Some(Removed::Object) { Take::Object } else { Take::Value },

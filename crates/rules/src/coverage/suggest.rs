@@ -16,13 +16,19 @@ pub fn suggest(catalog: &Catalog, classification: &Classification, coverage: &[C
     for column in coverage.iter().filter(|column| column.is_open()) {
         let refers = column.why.contains(&Why::ReferenceName) || column.why.contains(&Why::Keys);
         match refers.then(|| target(catalog, classification, column)).flatten() {
-            Some(target) => {
+            Some((target, element)) => {
                 let from = TableColumns { table: column.table.clone(), columns: vec![column.column.clone()] };
                 let _ = write!(
                     text,
-                    "[[reference]]\nfrom = {}\nto = {}\non_erase = \"drop\"                  # or \"null\", or \"keep\" with because = \"…\"\n\n",
+                    "[[reference]]\nfrom = {}\n{}to = {}\non_erase = {}or \"null\", or \"keep\" with because = \"…\"\n\n",
                     quoted(&from.to_string()),
-                    quoted(&target.to_string())
+                    if element { "element = true\n" } else { "" },
+                    quoted(&target.to_string()),
+                    if element {
+                        "\"remove\"                # or \"drop\", "
+                    } else {
+                        "\"drop\"                  # "
+                    }
                 );
             }
             None => match questions.last_mut() {
@@ -43,14 +49,14 @@ pub fn suggest(catalog: &Catalog, classification: &Classification, coverage: &[C
     text
 }
 
-/// The key of the only subject whose type fits.
+/// The key of the only subject whose type fits, and whether each element of an array is one.
 fn target(
     catalog: &Catalog,
     classification: &Classification,
     column: &CoveredColumn,
-) -> Option<TableColumns> {
+) -> Option<(TableColumns, bool)> {
     let table = catalog.table_named(&column.table)?;
-    let own = kind(catalog, table, &column.column)?;
+    let (own, element) = kind(catalog, table, &column.column)?;
     let mut fitting = classification.subjects.iter().filter_map(|subject| {
         let parent = catalog.table_named(&subject.table)?;
         let columns = match &subject.columns {
@@ -62,21 +68,27 @@ fn target(
             }
         };
         let [only] = columns.as_slice() else { return None };
-        (kind(catalog, parent, only)? == own).then(|| TableColumns { table: parent.name.clone(), columns })
+        (kind(catalog, parent, only)? == (own.clone(), false))
+            .then(|| TableColumns { table: parent.name.clone(), columns })
     });
     let first = fitting.next()?;
-    fitting.next().is_none().then_some(first)
+    fitting.next().is_none().then_some((first, element))
 }
 
-/// Integers of any width are one kind.
-fn kind(catalog: &Catalog, table: &Table, column: &str) -> Option<String> {
-    let base = catalog.base_type(table.column_named(column)?.type_oid)?;
-    match (&base.kind, base.name.name.as_str()) {
+/// Integers of any width are one kind. For an array its elements' kind, and true.
+fn kind(catalog: &Catalog, table: &Table, column: &str) -> Option<(String, bool)> {
+    let mut base = catalog.base_type(table.column_named(column)?.type_oid)?;
+    let mut is_array = false;
+    if let TypeKind::Array { element } = base.kind {
+        (base, is_array) = (catalog.base_type(element)?, true);
+    }
+    let kind = match (&base.kind, base.name.name.as_str()) {
         (TypeKind::Base, "int2" | "int4" | "int8") => Some("integer".to_owned()),
         (TypeKind::Base, "text" | "varchar") => Some("text".to_owned()),
         (TypeKind::Base, name) => Some(name.to_owned()),
         _ => None,
-    }
+    };
+    kind.map(|kind| (kind, is_array))
 }
 
 /// As a string of TOML.
