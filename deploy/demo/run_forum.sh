@@ -33,6 +33,18 @@ on_erase = "drop"
 from = "public.newsletters(email)"
 to = "public.users(email)"
 on_erase = "drop"
+
+[[reference]]
+from = "public.rooms(member_ids)"
+element = true
+to = "public.users(id)"
+on_erase = "remove"
+
+[[reference]]
+from = "public.logs(doc)"
+path = "$.actor.id"
+to = "public.users(id)"
+on_erase = "drop"
 TOML
 sed -n '/^\[subject/,$p' lethe.toml | sed 's/^/   /'
 
@@ -52,6 +64,9 @@ sql forum expected -c "
     DELETE FROM comments WHERE owner_type = 'Post' AND owner_id IN (SELECT id FROM posts WHERE author_id IN (SELECT id FROM users WHERE $gone));
     DELETE FROM comments WHERE owner_type = 'User' AND owner_id IN (SELECT id FROM users WHERE $gone);
     DELETE FROM posts WHERE author_id IN (SELECT id FROM users WHERE $gone);
+    DELETE FROM logs WHERE (doc #>> '{actor,id}')::bigint IN (SELECT id FROM users WHERE $gone);
+    UPDATE rooms SET member_ids = coalesce((SELECT array_agg(m ORDER BY n) FROM unnest(member_ids) WITH ORDINALITY u(m, n)
+        WHERE m NOT IN (SELECT id FROM users WHERE $gone)), '{}');
     DELETE FROM newsletters WHERE email IN (SELECT email FROM users WHERE $gone);
     DELETE FROM users WHERE $gone"
 start_server forum_replacement
@@ -59,7 +74,7 @@ sql forum_replacement postgres -c 'CREATE DATABASE forum TEMPLATE template0'
 "$lethe" restore --label production --into "postgres://postgres@/forum?host=$work/forum_replacement"
 
 echo; echo "== the proof"
-compare forum expected forum_replacement forum users posts comments newsletters
+compare forum expected forum_replacement forum users posts comments newsletters rooms logs
 stop_server forum; stop_server forum_replacement
 search 100 forum forum_replacement
 cd "$work"

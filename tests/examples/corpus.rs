@@ -77,7 +77,7 @@ async fn main() {
     write("hold", "court", &hold.to_bytes(&NAMING_KEY).expect("a hold"));
     let repository = &world.repository;
     let seen = || LastSeen::of_audit_log(world.folder.path(), repository.id());
-    let key = || SigningKey::new(repository.id(), &[9; 32]).expect("a key");
+    let key = || SigningKey::new(repository.id(), &[9; 32]);
     let log = AuditLog::new(repository.clone(), seen(), Some(key()), "ada".to_owned(), "host".to_owned());
     for tenant in ["acme", "other"] {
         let intent = Intent { tenants: vec![tenant.to_owned()], ..Intent::of(Action::TombstoneAdd, false) };

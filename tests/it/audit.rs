@@ -17,7 +17,7 @@ use lethe_tests::memory_store::MemoryStore;
 use lethe_tests::world::World;
 
 fn key(repository: &Repository) -> SigningKey {
-    SigningKey::new(repository.id(), &[9; 32]).expect("a key")
+    SigningKey::new(repository.id(), &[9; 32])
 }
 
 fn seen(repository: &Repository, folder: &Path, host: &str) -> LastSeen {

@@ -51,7 +51,7 @@ async fn a_row_of_an_erased_person_that_comes_from_elsewhere_is_found_by_the_ver
     assert_eq!(error.exit_code(), ExitCode::Verification);
     assert_eq!(
         error.to_string(),
-        "verify public.users: 1 rows of erased people are in the restored database"
+        "verify public.users: 1 rows of erased people, or with their keys, are in the restored database"
     );
     assert!(error.hint().is_some_and(|hint| hint.contains("keep applications away")));
     // Somebody else's row is nobody's business.

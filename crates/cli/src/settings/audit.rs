@@ -153,13 +153,17 @@ impl Settings {
             leeway.permissions.insert(format!("account {account} in the bucket's policy"));
         }
         for label in residency.labels {
-            leeway.permissions.insert(format!("restore to {} ({:?})", label.host, label.purpose));
+            leeway.permissions.insert(format!("restore to {} ({})", label.host, label.purpose));
         }
         for reference in self.references()? {
             match reference.keeps() {
                 Some(_) => leeway.permissions.insert(format!("[[reference]] {reference} keeps rows")),
                 None => leeway.guards.insert(format!("[[reference]] {reference}")),
             };
+        }
+        for mask in self.table_masks()? {
+            let guards = mask.columns.iter().map(|column| format!("[[mask]] {}.{}", mask.table, column.name));
+            leeway.guards.extend(guards);
         }
         for columns in self.file.not_personal.iter().map(|section| &section.columns) {
             leeway.permissions.insert(format!("[[not_personal]] {columns}"));

@@ -148,9 +148,17 @@ fn a_customer_gets_its_own_part_and_can_check_it_alone() {
     // A customer that ends is its own entry.
     shell.run(&["tombstone", "add", "--subject", "tenant", "--id", "2", "--request", "END-2"]).expect_code(0);
     shell.run(&["audit", "export", "--tenant", "2"]).expect_code(0).says("END-2");
+    // Bringing one customer back concerns that one alone.
+    shell
+        .run(&["tombstone", "revoke", "--subject", "tenant", "--id", "2", "--request", "BACK-2"])
+        .expect_code(0);
+    shell.server.create_database("alone");
+    let into = shell.server.url("alone");
+    shell.run(&["restore", "--into", &into, "--only", "tenant=2", "--request", "ONLY-2"]).expect_code(0);
+    shell.run(&["audit", "export", "--tenant", "2"]).expect_code(0).says("ONLY-2");
     let none = shell.run(&["audit", "export", "--tenant", "1"]);
     none.expect_code(0);
-    assert!(!none.out.contains("END-2"));
+    assert!(["END-2", "BACK-2", "ONLY-2"].iter().all(|other| !none.out.contains(other)), "{}", none.out);
 }
 
 #[test]

@@ -109,3 +109,29 @@ fn who_is_named_wrongly_is_said_without_the_key() {
         assert!(!ended.err.contains("4711") && !ended.out.contains("4711"), "{}{}", ended.out, ended.err);
     }
 }
+
+/// What is not worked out is said, before anything is written.
+#[test]
+fn nobody_is_restored_alone_by_keys_within_values() {
+    let shell = Shell::new();
+    shell.server.sql(
+        "source",
+        "CREATE TABLE tenants (id int PRIMARY KEY); INSERT INTO tenants VALUES (1), (2);
+         CREATE TABLE rooms (tenant_ids int[]); INSERT INTO rooms VALUES ('{1,2}')",
+    );
+    let path = shell.folder.path().join("lethe.toml");
+    let settings = std::fs::read_to_string(&path).expect("read");
+    let rule = "[subject.tenant]\ntable = \"public.tenants\"\n[[reference]]\nfrom = \"public.rooms(tenant_ids)\"\nelement = true\nto = \"public.tenants(id)\"\non_erase = \"remove\"\n";
+    std::fs::write(path, settings + rule).expect("write");
+    shell.snapshot().expect_code(0);
+    shell.server.create_database("restored");
+    let into = shell.server.url("restored");
+    shell.run(&["restore", "--into", &into, "--only", "tenant=1"]).expect_code(3).says("restored alone");
+    assert_eq!(
+        shell.server.sql("restored", "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
+        "0"
+    );
+    shell.run(&["tombstone", "add", "--subject", "tenant", "--id", "2"]).expect_code(0);
+    shell.run(&["restore", "--into", &into]).expect_code(0);
+    assert_eq!(shell.server.sql("restored", "SELECT tenant_ids FROM rooms"), "{1}");
+}

@@ -25,7 +25,7 @@ pub(super) async fn write(repository: &Repository, key: &SigningKey, peaks: &Pea
 /// Reads the signing key of a repository's log from its file: 64 hexadecimal digits, the seed of RFC 8032.
 pub fn read_key(path: &Path, repository: &str) -> Result<SigningKey, Error> {
     let seed = NamingKey::read(path)?;
-    SigningKey::new(repository, seed.as_bytes()).map_err(Error::format(path.display()))
+    Ok(SigningKey::new(repository, seed.as_bytes()))
 }
 
 /// Makes a signing key and writes it to a new file, which only its owner can read.

@@ -1,19 +1,17 @@
 //! The tree of RFC 6962, section 2.1, over SHA-256: leaves are hashed after a byte 0, inner nodes after a byte 1, and a tree is split at
 //! the largest power of two below its size.
 
-use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::ids::Digest;
 
 /// SHA-256, whose value has 32 bytes.
 #[must_use]
 pub fn sha256(parts: &[&[u8]]) -> Digest {
-    let mut context = Context::new(&SHA256);
-    parts.iter().for_each(|part| context.update(part));
-    let mut bytes = [0; 32];
-    bytes.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
-    Digest::from_bytes(bytes)
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    Digest::from_bytes(hash.finalize().into())
 }
 
 #[must_use]

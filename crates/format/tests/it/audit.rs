@@ -14,7 +14,7 @@ const REPOSITORY: &str = "00112233445566778899aabbccddeeff";
 const NAMING_KEY: [u8; 32] = [7; 32];
 
 fn key() -> SigningKey {
-    SigningKey::new(REPOSITORY, &[9; 32]).expect("a key")
+    SigningKey::new(REPOSITORY, &[9; 32])
 }
 
 /// Whose an entry is: a customer by number, everybody's, or nobody's.
@@ -149,14 +149,14 @@ fn an_export_that_lacks_anything_does_not_verify() {
         assert!(export::verify(&bytes[..len], None).is_err(), "{len}");
     }
     assert!(export::verify(&[bytes.as_slice(), b"{}\n"].concat(), None).is_err());
-    let other = SigningKey::new(REPOSITORY, &[8; 32]).expect("a key");
+    let other = SigningKey::new(REPOSITORY, &[8; 32]);
     assert!(export::verify(&bytes, Some(&other.public())).is_err(), "another key");
 }
 
 /// Whoever has a key of their own can sign what they like, and only the public key that is known tells.
 #[test]
 fn an_export_of_somebody_elses_making_verifies_by_their_key_alone() {
-    let forger = SigningKey::new(REPOSITORY, &[8; 32]).expect("a key");
+    let forger = SigningKey::new(REPOSITORY, &[8; 32]);
     let bytes = export::write(REPOSITORY, &log(&[Whose::Everyone]), None, &forger, Timestamp::UNIX_EPOCH)
         .expect("an export");
     assert!(export::verify(&bytes, None).is_ok());
