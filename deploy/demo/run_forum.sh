@@ -45,6 +45,10 @@ from = "public.logs(doc)"
 path = "$.actor.id"
 to = "public.users(id)"
 on_erase = "drop"
+
+[[not_personal]]
+columns = "public.rooms(name)"
+because = "chosen from a list of topics"
 TOML
 sed -n '/^\[subject/,$p' lethe.toml | sed 's/^/   /'
 
