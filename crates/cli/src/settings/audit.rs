@@ -1,6 +1,7 @@
 //! `[audit]`: who signs the log of what was done, and what must be said before anything is done.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -60,8 +61,10 @@ impl Settings {
     /// None where nothing is signed. A host that was given the settings without the key writes entries like any other.
     pub(crate) fn signing_key(&self, repository: &Repository) -> Result<Option<SigningKey>, Failure> {
         let Some(file) = self.signing_key_file() else { return Ok(None) };
-        if !file.exists() {
-            self.warn(format!("{} is not there: the audit log is written, and not signed", file.display()));
+        if let Err(cause) = fs::File::open(&file)
+            && matches!(cause.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
+        {
+            self.warn(format!("{}: {cause}: the audit log is written, and not signed", file.display()));
             return Ok(None);
         }
         Ok(Some(read_key(&file, repository.id())?))
@@ -189,7 +192,7 @@ fn known_leeway(path: &Path) -> Result<Option<Leeway>, Failure> {
             Failure::failed(format!("{} is damaged", path.display()))
                 .hint("it holds what the settings allowed when this host last acted; remove it if you know that they were not loosened")
         }),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(Failure::failed(format!("read {}: {cause}", path.display()))),
     }
 }
