@@ -121,6 +121,10 @@ impl Shared {
             let problem = "references over periods of time are not followed".to_owned();
             return Err(refuse(Code::UnsupportedReference, problem));
         }
+        if edge.within.is_some() {
+            let problem = "keys within values are not followed where somebody is restored alone".to_owned();
+            return Err(refuse(Code::UnsupportedReference, problem));
+        }
         let undecidable = |problem: String| refuse(Code::UndecidableEquality, problem);
         let domains = domains(catalog, key, parent, child).map_err(undecidable)?;
         let columns: Vec<AttNum> = key.columns.iter().map(|pair| pair.parent).collect();
