@@ -64,6 +64,11 @@ impl Failure {
         self
     }
 
+    /// The message and its causes.
+    pub(crate) fn in_one_line(&self) -> String {
+        std::iter::once(&self.message).chain(&self.causes).map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+
     pub(crate) fn hint(mut self, hint: impl ToString) -> Self {
         self.hint = Some(hint.to_string());
         self

@@ -12,6 +12,7 @@ use age::x25519::{Identity, Recipient};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use lethe_format::ids::Digest;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{Error, age_file};
@@ -29,6 +30,12 @@ impl NamingKey {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// BLAKE3 of the bytes, keyed: what names a chunk, and stands for the reference of an instruction.
+    #[must_use]
+    pub(crate) fn hash(&self, bytes: &[u8]) -> Digest {
+        Digest::from_bytes(*blake3::keyed_hash(&self.0, bytes).as_bytes())
     }
 
     /// Reads the key from its file: 64 hexadecimal digits.

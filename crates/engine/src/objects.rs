@@ -38,11 +38,25 @@ pub(crate) async fn names(store: &dyn ObjectStore, prefix: &str) -> Result<BTree
 /// Writes an object under a name that nobody has yet. `body` must be this writer's alone: whatever the store answered,
 /// or if its answer was lost, an object that is there with these bytes is the one that was to be written.
 pub(crate) async fn create(store: &dyn ObjectStore, name: &str, body: Bytes) -> Result<(), Error> {
-    let object = ObjectName::new(name)?;
-    let Err(error) = store.put_if_absent(&object, body.clone()).await else { return Ok(()) };
-    match get_if_there(store, name, DOCUMENT_LIMIT).await? {
-        Some(found) if found == body => Ok(()),
-        Some(_) => Err(lethe_store::Error::AlreadyExists { store: store.url(), name: object }.into()),
+    if is_first(store, name, &body, DOCUMENT_LIMIT).await? {
+        return Ok(());
+    }
+    Err(lethe_store::Error::AlreadyExists { store: store.url(), name: ObjectName::new(name)? }.into())
+}
+
+/// The same where several writers race for a name: false if another one's object, of at most `limit` bytes, is there.
+pub(crate) async fn is_first(
+    store: &dyn ObjectStore,
+    name: &str,
+    body: &Bytes,
+    limit: u64,
+) -> Result<bool, Error> {
+    let Err(error) = store.put_if_absent(&ObjectName::new(name)?, body.clone()).await else {
+        return Ok(true);
+    };
+    // Whatever the answer was, or if it was lost: what is stored decides.
+    match get_if_there(store, name, limit).await? {
+        Some(found) => Ok(found == *body),
         None => Err(error.into()),
     }
 }

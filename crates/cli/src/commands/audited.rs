@@ -42,8 +42,7 @@ pub(super) async fn audited(
         Err(failure) => {
             let problem = problem(&failure);
             if let Err(error) = began.failed(failure.code as u8, problem, Timestamp::now()).await {
-                let Failure { message, causes, .. } = error.into();
-                settings.warn([vec![message], causes].concat().join(": "));
+                settings.warn(Failure::from(error).in_one_line());
             }
             Err(failure)
         }
@@ -54,8 +53,7 @@ pub(super) async fn audited(
 pub(super) async fn note(settings: &Settings, log: &AuditLog, intent: Intent) {
     let intent = Intent { request: settings.request(), ..intent };
     if let Err(error) = log.done(&intent, Timestamp::now()).await {
-        let Failure { message, causes, .. } = error.into();
-        settings.warn([vec![message], causes].concat().join(": "));
+        settings.warn(Failure::from(error).in_one_line());
     }
 }
 
@@ -85,7 +83,5 @@ fn is_done_by_people(action: Action) -> bool {
 
 fn problem(failure: &Failure) -> String {
     let objections = failure.objections.iter().map(ToString::to_string);
-    let all =
-        std::iter::once(failure.message.clone()).chain(failure.causes.iter().cloned()).chain(objections);
-    all.collect::<Vec<_>>().join(": ")
+    std::iter::once(failure.in_one_line()).chain(objections).collect::<Vec<_>>().join(": ")
 }

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use lethe_engine::audit::Intent;
 use lethe_engine::{Repository, holds};
 use lethe_format::audit::{Action, Facts};
@@ -13,7 +12,7 @@ use super::audited::{audited, with_all};
 use crate::args::{Hold, HoldAdd};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::settings::Settings;
+use crate::settings::{Settings, time_or_day};
 
 pub(crate) async fn run(settings: &Settings, command: Hold, output: &Output) -> Result<(), Failure> {
     let repository = settings.open_repository().await?;
@@ -67,7 +66,8 @@ async fn add(
     output: &Output,
 ) -> Result<Facts, Failure> {
     let HoldAdd { snapshot, until, reason, approved_by } = args;
-    let until = end(&until)?;
+    // A day counts to its end.
+    let until = time_or_day(&until, Date::tomorrow)?;
     let hold = holds::add(repository, &snapshot, until, &reason, &approved_by, now).await?;
     output.say(format!("hold {}: snapshot {snapshot} stays until {until}", hold.id));
     if until > now.checked_add(Retention::CEILING).unwrap_or(Timestamp::MAX) {
@@ -79,16 +79,4 @@ async fn add(
 
 fn facts(hold: &lethe_format::lease::Hold) -> Facts {
     Facts { snapshot: Some(hold.snapshot.clone()), reason: Some(hold.reason.clone()), ..Facts::default() }
-}
-
-/// The end of a day, or a time.
-fn end(text: &str) -> Result<Timestamp, Failure> {
-    if let Ok(at) = text.parse() {
-        return Ok(at);
-    }
-    let midnight = |day: Date| TimeZone::UTC.to_timestamp(day.tomorrow()?.at(0, 0, 0, 0));
-    text.parse().and_then(midnight).map_err(|_| {
-        Failure::usage(format!("{text:?} is no day and no time"))
-            .hint("write 2027-02-01 or 2027-02-01T12:00:00Z")
-    })
 }

@@ -93,8 +93,7 @@ async fn restore(
         }
         // A role that may not write it has restored all the same.
         Err(error) => {
-            let Failure { message, causes, .. } = error.into();
-            let why = std::iter::once(message).chain(causes).collect::<Vec<_>>().join(": ");
+            let why = Failure::from(error).in_one_line();
             settings.warn(format!("the restore left no report: {why}"));
             output.summary("restore", &Restored { report: &report, id: None });
         }

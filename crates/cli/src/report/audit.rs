@@ -46,16 +46,12 @@ impl Exported {
         // The last entry is that this export was begun, which could not have ended yet.
         let others = &log.entries[..log.entries.len().saturating_sub(1)];
         let told = stories(others.iter().map(|(header, _)| header)).into_iter().filter_map(|story| {
-            let last = match story.ending {
-                Ending::Done { entry, .. } | Ending::Failed { entry, .. } => entry,
-                Ending::Open => story.began.seq,
-            };
             Some(Told {
                 entry: story.began.seq,
                 at: story.began.at,
                 action: story.began.action,
                 ending: story.ending,
-                shared: (*shared.get(&last)?).clone(),
+                shared: (*shared.get(&story.last())?).clone(),
             })
         });
         Self {

@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use lethe_engine::ledger::LastSeen;
 use lethe_engine::{Keys, NamingKey, Recipient, Repository};
 use lethe_format::catalog::QualifiedName;
@@ -398,6 +401,21 @@ pub(crate) fn duration(setting: &str, text: &str) -> Result<Duration, Failure> {
     parsed.ok_or_else(|| {
         Failure::usage(format!("{setting} = {text:?} is no length of time"))
             .hint("write \"90 seconds\", \"10 minutes\" or \"2 hours\"")
+    })
+}
+
+/// A time, or a day, of which `of_day` makes one (UTC).
+pub(crate) fn time_or_day(
+    text: &str,
+    of_day: impl FnOnce(Date) -> Result<Date, jiff::Error>,
+) -> Result<Timestamp, Failure> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let midnight = |day: Date| TimeZone::UTC.to_timestamp(of_day(day)?.at(0, 0, 0, 0));
+    text.parse().and_then(midnight).map_err(|_| {
+        Failure::usage(format!("{text:?} is no day and no time"))
+            .hint("write 2027-02-01 or 2027-02-01T12:00:00Z")
     })
 }
 

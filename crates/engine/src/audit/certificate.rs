@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lethe_format::ids::{Digest, SnapshotId};
+use lethe_format::ids::SnapshotId;
 use lethe_rules::audit::{Certificate, Kept, certificate as judge};
 use lethe_rules::ledger::expired;
 
@@ -19,8 +19,7 @@ pub async fn certificate(
     keep: SignedDuration,
     now: Timestamp,
 ) -> Result<Certificate, Error> {
-    let key = repository.naming_key()?.as_bytes();
-    let request = Digest::from_bytes(*blake3::keyed_hash(key, reference.as_bytes()).as_bytes());
+    let request = repository.naming_key()?.hash(reference.as_bytes());
     let headers = ledger::headers(repository).await?;
     let mut held: BTreeMap<SnapshotId, Timestamp> = BTreeMap::new();
     for hold in holds::list(repository, now).await?.into_iter().filter(|hold| hold.is_active) {

@@ -5,7 +5,7 @@ use lethe_format::layout::{self, AuditObject};
 use lethe_format::ledger::Seq;
 use lethe_store::ObjectName;
 
-use super::log::{LIMIT, is_written};
+use super::log::LIMIT;
 use crate::{Error, Repository, error, objects};
 
 /// Puts an entry that was just written into the second place as well. What does not reach it now is brought by the next `lethe copy`.
@@ -30,7 +30,7 @@ async fn try_follow(
     {
         return bring(repository, copy).await.map(|_| ());
     }
-    if is_written(store, &layout::audit_entry(seq), bytes).await? {
+    if objects::is_first(store, &layout::audit_entry(seq), bytes, LIMIT).await? {
         Ok(())
     } else {
         Err(contradiction(seq, copy))
@@ -85,7 +85,7 @@ pub(crate) async fn bring(from: &Repository, to: &Repository) -> Result<u64, Err
             continue;
         }
         let bytes = objects::get(from.ledger_store().as_ref(), name, LIMIT).await?;
-        if !is_written(to.ledger_store().as_ref(), name, &bytes).await? {
+        if !objects::is_first(to.ledger_store().as_ref(), name, &bytes, LIMIT).await? {
             return Err(Error::audit(format!("{name} in {} is another one", to.ledger_store().url())));
         }
         brought += u64::from(matches!(object, AuditObject::Entry(_)));

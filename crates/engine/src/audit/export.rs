@@ -8,11 +8,11 @@ use super::read;
 use crate::ledger::LastSeen;
 use crate::{Error, Repository};
 
-/// An export, as lines of JSON, and how many entries it holds.
+/// An export, as lines of JSON, and what whoever verifies it will find.
 #[derive(Debug)]
 pub struct Made {
     pub bytes: Vec<u8>,
-    pub entries: u64,
+    pub verified: document::Verified,
 }
 
 /// Makes the export of one customer, or of all that any customer may read.
@@ -35,6 +35,6 @@ pub async fn export(
     let bytes = document::write(repository.id(), &entries, tenant.as_ref(), key, now)
         .map_err(Error::format("the export"))?;
     // What a customer will find is found here first.
-    let checked = document::verify(&bytes, Some(&key.public())).map_err(Error::format("the export"))?;
-    Ok(Made { bytes, entries: checked.entries.len() as u64 })
+    let verified = document::verify(&bytes, Some(&key.public())).map_err(Error::format("the export"))?;
+    Ok(Made { bytes, verified })
 }

@@ -61,6 +61,7 @@ pub struct Began<'a> {
 }
 
 /// What one entry holds besides its place.
+#[derive(Clone)]
 struct Content<'a> {
     phase: Phase,
     began: Option<Seq>,
@@ -69,6 +70,12 @@ struct Content<'a> {
     exit_code: Option<u8>,
     problem: Option<String>,
     loosened: Vec<String>,
+}
+
+impl<'a> Content<'a> {
+    fn of(phase: Phase, facts: &'a Facts) -> Self {
+        Self { phase, began: None, tenant: None, facts, exit_code: None, problem: None, loosened: Vec::new() }
+    }
 }
 
 impl AuditLog {
@@ -104,15 +111,7 @@ impl AuditLog {
         }
         let mut entries = Vec::new();
         for tenant in tenants {
-            let content = Content {
-                phase: Phase::Began,
-                began: None,
-                tenant,
-                facts: &intent.facts,
-                exit_code: None,
-                problem: None,
-                loosened: Vec::new(),
-            };
+            let content = Content { tenant, ..Content::of(Phase::Began, &intent.facts) };
             entries.push((self.append(intent, content, now).await?.header.seq, tenant));
         }
         Ok(entries)
@@ -135,15 +134,7 @@ impl AuditLog {
     }
 
     async fn note(&self, intent: &Intent, loosened: Vec<String>, now: Timestamp) -> Result<(), Error> {
-        let content = Content {
-            phase: Phase::Done,
-            began: None,
-            tenant: None,
-            facts: &intent.facts,
-            exit_code: None,
-            problem: None,
-            loosened,
-        };
+        let content = Content { loosened, ..Content::of(Phase::Done, &intent.facts) };
         let action = intent.action;
         let written = self.append(intent, content, now).await;
         written.map(|_| ()).map_err(|cause| Error::NotLogged { action, cause: Box::new(cause) })
@@ -178,7 +169,7 @@ impl AuditLog {
             let name = layout::audit_entry(seq);
             let entry = Entry::new(header, sealed.clone(), before).map_err(Error::format(&name))?;
             let bytes = Bytes::from(entry.to_bytes(&naming_key).map_err(Error::format(&name))?);
-            if is_written(store, &name, &bytes).await? {
+            if objects::is_first(store, &name, &bytes, LIMIT).await? {
                 self.last_seen.advance(&Head { seq, hash: entry.leaf() })?;
                 copy::follow(&self.repository, seq, &bytes).await;
                 return Ok(entry);
@@ -246,7 +237,7 @@ impl Began<'_> {
     /// # Errors
     /// [`Error::EndNotLogged`]: it is done all the same.
     pub async fn done(self, facts: Facts, now: Timestamp) -> Result<(), Error> {
-        self.end(Phase::Done, &facts, None, None, now).await
+        self.end(Content::of(Phase::Done, &facts), now).await
     }
 
     /// Writes down that it failed. `problem` is what the program has printed, which holds no row values.
@@ -255,30 +246,16 @@ impl Began<'_> {
     /// [`Error::EndNotLogged`].
     pub async fn failed(self, exit_code: u8, problem: String, now: Timestamp) -> Result<(), Error> {
         let facts = self.intent.facts.clone();
-        self.end(Phase::Failed, &facts, Some(exit_code), Some(problem), now).await
+        let content = Content::of(Phase::Failed, &facts);
+        self.end(Content { exit_code: Some(exit_code), problem: Some(problem), ..content }, now).await
     }
 
-    async fn end(
-        self,
-        phase: Phase,
-        facts: &Facts,
-        exit_code: Option<u8>,
-        problem: Option<String>,
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    async fn end(self, content: Content<'_>, now: Timestamp) -> Result<(), Error> {
         let action = self.intent.action;
         let write = async {
             let mut last = None;
             for (began, tenant) in &self.entries {
-                let content = Content {
-                    phase,
-                    began: Some(*began),
-                    tenant: *tenant,
-                    facts,
-                    exit_code,
-                    problem: problem.clone(),
-                    loosened: Vec::new(),
-                };
+                let content = Content { began: Some(*began), tenant: *tenant, ..content.clone() };
                 last = Some(self.log.append(&self.intent, content, now).await?);
             }
             Ok::<_, Error>(last)
@@ -291,18 +268,6 @@ impl Began<'_> {
             tracing::warn!(%cause, "the audit log was written, and not signed: the next checkpoint covers it");
         }
         Ok(())
-    }
-}
-
-/// Writes an entry under its number; false if another writer's is there.
-pub(super) async fn is_written(store: &dyn ObjectStore, name: &str, bytes: &Bytes) -> Result<bool, Error> {
-    let Err(error) = store.put_if_absent(&ObjectName::new(name)?, bytes.clone()).await else {
-        return Ok(true);
-    };
-    // Whatever the answer was, or if it was lost: what is stored decides.
-    match objects::get_if_there(store, name, LIMIT).await? {
-        Some(found) => Ok(found == *bytes),
-        None => Err(error.into()),
     }
 }
 
@@ -330,7 +295,7 @@ async fn newest(repository: &Repository, last_seen: &LastSeen) -> Result<Option<
     Ok(Some(last))
 }
 
-fn lost(known: &Head) -> Error {
+pub(super) fn lost(known: &Head) -> Error {
     Error::audit(format!(
         "this host has seen entry {} before, and it is not there any more: the log was rolled back or replaced",
         known.seq

@@ -49,10 +49,7 @@ pub async fn read(
     if let Some(known) = known {
         let place = usize::try_from(known.seq).ok().and_then(|place| leaves.get(place));
         if place != Some(&known.hash) {
-            return Err(Error::audit(format!(
-                "this host has seen entry {} before, and it is not there any more: the log was rolled back or replaced",
-                known.seq
-            )));
+            return Err(log::lost(&known));
         }
     }
     if let Some((last, _)) = entries.last() {

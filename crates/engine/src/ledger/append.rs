@@ -80,10 +80,7 @@ pub async fn append(
         None => None,
     };
     let request = match &entry.request {
-        Some(text) => {
-            let key = repository.naming_key()?;
-            Some(Digest::from_bytes(*blake3::keyed_hash(key.as_bytes(), text.as_bytes()).as_bytes()))
-        }
+        Some(text) => Some(repository.naming_key()?.hash(text.as_bytes())),
         None => None,
     };
     let nonce = entry.nonce.unwrap_or_else(|| BodyId::from_bytes(rand::random()));
@@ -142,20 +139,8 @@ pub async fn append(
 
 /// Writes the header; none if another writer's is there.
 pub(super) async fn commit(store: &dyn ObjectStore, seq: Seq, header: &Bytes) -> Result<Option<Head>, Error> {
-    let name = layout::ledger_header(seq);
-    let ours = Head { seq, hash: Digest::of(header) };
-    let written = store.put_if_absent(&ObjectName::new(&name)?, header.clone()).await;
-    match written {
-        Ok(()) => Ok(Some(ours)),
-        Err(error) => {
-            // Whatever the answer was, or if it was lost: what is stored decides.
-            match objects::get_if_there(store, &name, 1 << 20).await? {
-                Some(found) if Digest::of(&found) == ours.hash => Ok(Some(ours)),
-                Some(_) => Ok(None),
-                None => Err(error.into()),
-            }
-        }
-    }
+    let is_ours = objects::is_first(store, &layout::ledger_header(seq), header, 1 << 20).await?;
+    Ok(is_ours.then(|| Head { seq, hash: Digest::of(header) }))
 }
 
 /// Entry 0.

@@ -16,7 +16,7 @@ pub(super) fn decode(
     let object = layout::chunk(&chunk.name, &chunk.upload);
     objects::check_stored(&object, sealed, &chunk.stored)?;
     let plain = objects::unseal(identities, sealed, chunk.plain_len, &object)?;
-    if *blake3::keyed_hash(key.as_bytes(), &plain).as_bytes() != *chunk.name.as_bytes() {
+    if key.hash(&plain) != chunk.name {
         return Err(Error::damaged(object, "its content is not the one that it is named after"));
     }
     Ok(plain)

@@ -9,7 +9,7 @@ use crate::{Error, NamingKey, objects};
 
 /// The name of a content: BLAKE3, keyed, so that nobody without the key can test for a content they know.
 pub(super) fn name(key: &NamingKey, plain: &[u8]) -> Digest {
-    Digest::from_bytes(*blake3::keyed_hash(key.as_bytes(), plain).as_bytes())
+    key.hash(plain)
 }
 
 /// Compresses and encrypts.

@@ -29,6 +29,17 @@ pub enum Ending {
     Open,
 }
 
+impl Story<'_> {
+    /// The entry that says most of it: that of its end, if there is one.
+    #[must_use]
+    pub fn last(&self) -> Seq {
+        match self.ending {
+            Ending::Done { entry, .. } | Ending::Failed { entry, .. } => entry,
+            Ending::Open => self.began.seq,
+        }
+    }
+}
+
 /// All actions in the order in which they began. What is one entry only began and ended with it.
 #[must_use]
 pub fn stories<'a>(headers: impl Iterator<Item = &'a Header> + Clone) -> Vec<Story<'a>> {

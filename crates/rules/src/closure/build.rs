@@ -195,11 +195,7 @@ impl Builder<'_> {
             return Err(Objection::new(Code::UnsupportedReference, object, "it has more than 64 columns"));
         }
         let undecidable = |problem: String| Objection::new(Code::UndecidableEquality, &object, problem);
-        let domains = match &edge.within {
-            None => layouts::domains(self.catalog, key, parent, child),
-            Some(within) => inside::domains(self.catalog, &within.inside, key, parent, child),
-        };
-        let domains = domains.map_err(undecidable)?;
+        let domains = layouts::domains(self.catalog, edge, parent, child).map_err(undecidable)?;
         let parent_columns: Vec<AttNum> = key.columns.iter().map(|pair| pair.parent).collect();
         let definition = SetDefinition {
             tombstones: false,

@@ -1,6 +1,6 @@
 //! Rules about keys within values: whether a column holds what the rule says, and how it is read.
 
-use lethe_format::catalog::{Catalog, Column, EqualityOperator, ForeignKey, Table, TypeKind};
+use lethe_format::catalog::{Catalog, Column, EqualityOperator, Table, TypeKind};
 use lethe_format::json::{Needle, Take};
 use lethe_format::reference::{Inside, OnErase, Reference, Removed};
 
@@ -88,22 +88,6 @@ pub(super) fn within(
     }
     domain(catalog, inside, column, parent).map_err(Refusal::Undecidable)?;
     Ok(Some(Within { inside: inside.clone(), removed }))
-}
-
-/// The same for each column of a reference; such a rule has one.
-pub(super) fn domains(
-    catalog: &Catalog,
-    inside: &Inside,
-    key: &ForeignKey,
-    parent: &Table,
-    child: &Table,
-) -> Result<Vec<Domain>, String> {
-    let pairs = key.columns.iter().map(|pair| {
-        let columns = child.column(pair.child).zip(parent.column(pair.parent));
-        let (child, parent) = columns.ok_or("a column is not in the snapshot")?;
-        domain(catalog, inside, child, parent)
-    });
-    pairs.collect()
 }
 
 /// What a key within a value is compared as.

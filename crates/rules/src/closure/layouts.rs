@@ -1,11 +1,12 @@
 //! Where the columns of a key lie in the stored rows, and how they are read there.
 
-use lethe_format::catalog::{AttNum, Catalog, ForeignKey, Table};
+use lethe_format::catalog::{AttNum, Catalog, Table};
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{CopyFormat, TableData};
 
 use super::columns_in;
-use super::edges::Condition;
+use super::edges::{Condition, Edge};
+use super::inside;
 use super::subjects::SubjectKey;
 use super::table_rules::Guard;
 use crate::key::{self, Domain, KeyReader};
@@ -76,17 +77,21 @@ impl<'a> Layouts<'a> {
 /// How the columns of a reference are compared with those that it refers to.
 pub(crate) fn domains(
     catalog: &Catalog,
-    key: &ForeignKey,
+    edge: &Edge,
     parent: &Table,
     child: &Table,
 ) -> Result<Vec<Domain>, String> {
     let mut domains = Vec::new();
-    for pair in &key.columns {
+    for pair in &edge.key.columns {
         let (Some(parent_column), Some(child_column)) =
             (parent.column(pair.parent), child.column(pair.child))
         else {
             return Err("a column is not in the snapshot".to_owned());
         };
+        if let Some(within) = &edge.within {
+            domains.push(inside::domain(catalog, &within.inside, child_column, parent_column)?);
+            continue;
+        }
         let domain =
             key::operator_domain(catalog, &pair.operator, parent_column, child_column).map_err(|reason| {
                 format!(

@@ -126,7 +126,7 @@ impl Shared {
             return Err(refuse(Code::UnsupportedReference, problem));
         }
         let undecidable = |problem: String| refuse(Code::UndecidableEquality, problem);
-        let domains = domains(catalog, key, parent, child).map_err(undecidable)?;
+        let domains = domains(catalog, edge, parent, child).map_err(undecidable)?;
         let columns: Vec<AttNum> = key.columns.iter().map(|pair| pair.parent).collect();
         let definition = SetDefinition {
             tombstones: false,

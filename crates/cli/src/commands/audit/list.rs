@@ -1,8 +1,6 @@
 //! `lethe audit list`.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use lethe_engine::audit::read;
 use lethe_format::audit::{Action, Audience, Internal};
 use lethe_rules::audit::{Ending, stories};
@@ -12,7 +10,7 @@ use serde_json::json;
 use crate::args::AuditList;
 use crate::failure::Failure;
 use crate::output::{Output, age, count};
-use crate::settings::Settings;
+use crate::settings::{Settings, time_or_day};
 
 /// An action, for programs.
 #[derive(Debug, Serialize)]
@@ -28,7 +26,8 @@ struct Line<'a> {
 }
 
 pub(super) async fn run(settings: &Settings, args: &AuditList, output: &Output) -> Result<(), Failure> {
-    let since = args.since.as_deref().map(day).transpose()?.unwrap_or(Timestamp::MIN);
+    let since =
+        args.since.as_deref().map(|text| time_or_day(text, Ok)).transpose()?.unwrap_or(Timestamp::MIN);
     let repository = settings.open_repository().await?;
     let key = settings.audit_public_key(None, Some(&repository))?;
     let log = read(&repository, &settings.audit_last_seen(&repository), key.as_ref()).await?;
@@ -42,17 +41,13 @@ pub(super) async fn run(settings: &Settings, args: &AuditList, output: &Output) 
             continue;
         }
         shown += 1;
-        let last = match story.ending {
-            Ending::Done { entry, .. } | Ending::Failed { entry, .. } => entry,
-            Ending::Open => story.began.seq,
-        };
         let line = Line {
             entry: story.began.seq,
             at: story.began.at,
             action: story.began.action,
             audience: story.began.audience,
             ending: story.ending,
-            internal: internal(last),
+            internal: internal(story.last()),
         };
         output.say(told(&line));
         output.item("action", &line);
@@ -92,16 +87,4 @@ fn told(line: &Line<'_>) -> String {
         }
     }
     text
-}
-
-/// The beginning of a day, or a time.
-fn day(text: &str) -> Result<Timestamp, Failure> {
-    if let Ok(at) = text.parse() {
-        return Ok(at);
-    }
-    let midnight = |day: Date| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0));
-    text.parse().and_then(midnight).map_err(|_| {
-        Failure::usage(format!("{text:?} is no day and no time"))
-            .hint("write 2027-02-01 or 2027-02-01T12:00:00Z")
-    })
 }
