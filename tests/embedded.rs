@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use lethe_format::catalog::QualifiedName;
 use lethe_format::json::Path;
+use lethe_format::mask::{Constant, Replacement};
 use lethe_format::reference::{Inside, KeyPattern, OnErase, Reference, Removed, TableColumns, When};
 use lethe_format::sql::quote_literal;
 use rand::seq::IndexedRandom as _;
@@ -161,7 +162,7 @@ pub fn generate(seed: u64) -> Generated {
         let pin = if maker.rng.random() { ", pin regclass DEFAULT 'users'" } else { "" };
         writeln!(
             script,
-            "CREATE TABLE t{table} (id serial PRIMARY KEY, kind text, a {array}, b text[], c varchar(80), d jsonb{not_null}, e json{pin});"
+            "CREATE TABLE t{table} (id serial PRIMARY KEY, kind text, a {array}, b text[], c varchar(80), d jsonb{not_null}, e json, note text{pin});"
         )
         .expect("write");
         for _ in 0..maker.rng.random_range(1..25) {
@@ -189,7 +190,7 @@ pub fn generate(seed: u64) -> Generated {
             let (c, d, e) = (quote_literal(&keyed(&mut maker)), maker.document(3), maker.document(3));
             writeln!(
                 script,
-                "INSERT INTO t{table} (kind, a, b, c, d, e) VALUES ({}, {a}, {b}::text[], {c}, {}, {});",
+                "INSERT INTO t{table} (kind, a, b, c, d, e, note) VALUES ({}, {a}, {b}::text[], {c}, {}, {}, 'noted');",
                 maker.one(&["'x'", "'y'", "NULL"]),
                 quote_literal(&d),
                 quote_literal(&e)
@@ -239,9 +240,10 @@ fn rule(maker: &mut Maker, table: usize, tables: usize, column: &str) -> Referen
         },
     };
     let removed = if is_document { maker.one(&[Removed::Value, Removed::Object]) } else { Removed::Value };
-    let on_erase = match maker.rng.random_range(0..4) {
+    let on_erase = match maker.rng.random_range(0..5) {
         0 => OnErase::Drop,
         1 => OnErase::Null,
+        2 => OnErase::Mask { set: vec![("note".to_owned(), masked())] },
         _ if column == "c" => OnErase::Null,
         _ => OnErase::Remove(removed),
     };
@@ -253,6 +255,13 @@ fn rule(maker: &mut Maker, table: usize, tables: usize, column: &str) -> Referen
     };
     let when = maker.rng.random_bool(0.2).then(|| When { column: "kind".to_owned(), equals: "x".to_owned() });
     Reference { from: side(format!("t{table}"), column), inside, to, when, on_erase }
+}
+
+/// What a note becomes of which the row stays.
+const MASKED: &str = "tab\there";
+
+fn masked() -> Replacement {
+    Replacement::Constant(Constant { text: MASKED.to_owned(), binary: None })
 }
 
 const FUNCTIONS: &str = r#"
@@ -322,6 +331,14 @@ fn oracle(kind: &str, reads: &str, tables: usize, references: &[Reference], eras
     }
     writeln!(sql, "DO $$ DECLARE more boolean := true; n int; BEGIN WHILE more LOOP more := false; {drops} END LOOP; END $$;").expect("write");
     for table in 0..tables {
+        let masks = references.iter().zip(&parts).filter(|(rule, _)| {
+            rule.from.table.name == format!("t{table}") && matches!(rule.on_erase, OnErase::Mask { .. })
+        });
+        let hits: Vec<&str> = masks.map(|(_, parts)| parts.hit.as_str()).collect();
+        if !hits.is_empty() {
+            let note = quote_literal(MASKED);
+            writeln!(sql, "UPDATE t{table} r SET note = {note} WHERE {};", hits.join(" OR ")).expect("write");
+        }
         for column in ["a", "b", "c", "d", "e"] {
             let of = |reference: &&(&Reference, &Parts)| {
                 reference.0.from.table.name == format!("t{table}") && reference.0.from.columns == [column]
@@ -330,7 +347,7 @@ fn oracle(kind: &str, reads: &str, tables: usize, references: &[Reference], eras
             let mine: Vec<_> = rules.iter().filter(of).collect();
             let nulls: Vec<&str> = mine
                 .iter()
-                .filter(|(rule, _)| rule.on_erase == OnErase::Null)
+                .filter(|(rule, _)| matches!(rule.on_erase, OnErase::Null | OnErase::Mask { .. }))
                 .map(|(_, parts)| parts.hit.as_str())
                 .collect();
             let removes: Vec<_> =

@@ -7,6 +7,7 @@ use lethe_engine::ledger::NewEntry;
 use lethe_engine::restore::RestoreOptions;
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ledger::{Keys, Kind, SubjectRef};
+use lethe_format::mask::{Constant, Fake, Replacement};
 use lethe_format::reference::{Inside, OnErase, Reference, TableColumns, When};
 use lethe_rules::objection::Code;
 use lethe_tests::compare::assert_same_rows;
@@ -29,6 +30,8 @@ const SCHEMA: &str = "
     CREATE TABLE accounts (tenant int, no int, user_id bigint, PRIMARY KEY (no, tenant));
     CREATE TABLE logins (no int, tenant int, at timestamptz);
     CREATE TABLE pinned (post_id bigint REFERENCES posts ON DELETE CASCADE, page regclass);
+    CREATE TABLE reviews (id bigserial PRIMARY KEY, user_id bigint NOT NULL, author varchar(30), ip inet, stars int);
+    CREATE TABLE calls (id bigserial PRIMARY KEY, by varchar(20), by_id int, caller text, page regclass);
     CREATE TABLE audit (id bigserial, user_id bigint, what text);";
 
 const DATA: &str = "
@@ -43,6 +46,8 @@ const DATA: &str = "
     INSERT INTO accounts SELECT i % 3, i, (random() * 70)::int FROM generate_series(1, 100) i;
     INSERT INTO logins SELECT (random() * 100)::int, (random() * 3)::int, now() FROM generate_series(1, 400);
     INSERT INTO pinned SELECT id, 'posts' FROM posts WHERE random() < 0.3;
+    INSERT INTO reviews (user_id, author, ip, stars) SELECT (random() * 70)::int + 1, 'Name ' || i, '10.0.0.1', i % 5 FROM generate_series(1, 200) i;
+    INSERT INTO calls (by, by_id, caller, page) SELECT (ARRAY['user', 'bot'])[ceil(random() * 2)], nullif((random() * 70)::int, 0), 'Name ' || i, 'users' FROM generate_series(1, 200) i;
     INSERT INTO audit (user_id, what) SELECT (random() * 70)::int, 'w' FROM generate_series(1, 100);";
 
 /// What the rules say, in a database of its own: for what is deleted, and for what was left behind by `{ids}`.
@@ -57,11 +62,15 @@ const ORACLE: &str = "
     CREATE TRIGGER t7 AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION follow('UPDATE visits SET user_id = NULL WHERE user_id = $1.id');
     CREATE TRIGGER t8 AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION follow('DELETE FROM accounts WHERE user_id = $1.id');
     CREATE TRIGGER t9 AFTER DELETE ON accounts FOR EACH ROW EXECUTE FUNCTION follow('DELETE FROM logins WHERE (no, tenant) = ($1.no, $1.tenant)');
+    CREATE TRIGGER t10 AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION follow('UPDATE reviews SET user_id = 0, author = ''Former customer'', ip = NULL WHERE user_id = $1.id');
+    CREATE TRIGGER t11 AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION follow('UPDATE calls SET by_id = NULL, caller = e''a\\tb'' WHERE by = ''user'' AND by_id = $1.id');
     ALTER TABLE pinned DROP CONSTRAINT pinned_post_id_fkey, ADD FOREIGN KEY (post_id) REFERENCES posts ON DELETE SET NULL;
     DELETE FROM users WHERE id IN ({ids});
     DELETE FROM posts WHERE author_id IN ({ids});
     DELETE FROM comments WHERE owner_type = 'User' AND owner_id IN ({ids});
     UPDATE visits SET user_id = NULL WHERE user_id IN ({ids});
+    UPDATE reviews SET user_id = 0, author = 'Former customer', ip = NULL WHERE user_id IN ({ids});
+    UPDATE calls SET by_id = NULL, caller = e'a\tb' WHERE by = 'user' AND by_id IN ({ids});
     DELETE FROM accounts WHERE user_id IN ({ids});";
 
 /// A table and its columns.
@@ -80,6 +89,14 @@ fn when(mut reference: Reference, column: &str, equals: &str) -> Reference {
     reference
 }
 
+fn mask<const N: usize>(columns: [(&str, Replacement); N]) -> OnErase {
+    OnErase::Mask { set: columns.into_iter().map(|(name, how)| (name.to_owned(), how)).collect() }
+}
+
+fn constant(text: &str) -> Replacement {
+    Replacement::Constant(Constant { text: text.to_owned(), binary: None })
+}
+
 fn rules() -> Vec<Reference> {
     let (users, posts): (Side<'_>, Side<'_>) = (("users", &["id"]), ("posts", &["id"]));
     let of_owner = |to| reference(("comments", &["owner_id"]), to, OnErase::Drop);
@@ -93,6 +110,16 @@ fn rules() -> Vec<Reference> {
         reference(("accounts", &["user_id"]), users, OnErase::Drop),
         reference(("logins", &["tenant", "no"]), ("accounts", &["tenant", "no"]), OnErase::Drop),
         reference(("pinned", &["post_id"]), posts, OnErase::Null),
+        reference(
+            ("reviews", &["user_id"]),
+            users,
+            mask([
+                ("user_id", constant("0")),
+                ("author", constant("Former customer")),
+                ("ip", Replacement::Null),
+            ]),
+        ),
+        when(reference(("calls", &["by_id"]), users, mask([("caller", constant("a\tb"))])), "by", "user"),
         reference(
             ("audit", &["user_id"]),
             users,
@@ -172,6 +199,108 @@ async fn the_rules_are_stored_with_the_snapshot() {
     let posts = "SELECT count(*) FROM posts WHERE author_id = 5";
     assert_eq!(world.server.sql("kept", posts), world.server.sql("source", posts));
     assert_eq!(world.server.sql("kept", "SELECT count(*) FROM visits WHERE user_id = 5"), "0");
+}
+
+/// The row stays, refers to nobody or to somebody who stands for all of them, and tells nothing of who it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn masked_rows_stay_without_the_person() {
+    let world = World::new().await;
+    world.server.sql(
+        "source",
+        "CREATE TABLE users (id int PRIMARY KEY, name text);
+         CREATE TABLE invoices (id int PRIMARY KEY, user_id int NOT NULL REFERENCES users ON DELETE RESTRICT, name varchar(40) NOT NULL,
+             mail text UNIQUE, born date, total numeric CHECK (total > 0), note text CHECK (note <> ''), page regclass);
+         CREATE TABLE lines (invoice_id int REFERENCES invoices, no int);
+         INSERT INTO users SELECT i, 'Name ' || i FROM generate_series(0, 9) i;
+         INSERT INTO invoices SELECT i, i % 10, 'Name ' || i % 10, i || '@example.org', '1980-01-01', i, 'n', 'users' FROM generate_series(1, 40) i;
+         INSERT INTO lines SELECT i % 40 + 1, i FROM generate_series(1, 100) i;
+         CREATE TABLE invoices_b AS SELECT * FROM invoices; ALTER TABLE invoices_b DROP page, ADD PRIMARY KEY (id), ADD UNIQUE (mail);
+         ALTER TABLE invoices_b ADD FOREIGN KEY (user_id) REFERENCES users;",
+    );
+    world.snapshot().await.expect("snapshot");
+    world.erase_integers("users", [3, 4]).await;
+    let users: Side<'_> = ("users", &["id"]);
+    let rule = |table, set| reference((table, &["user_id"]), users, set);
+    let made = |nobody: &str| {
+        mask([
+            ("user_id", constant(nobody)),
+            ("name", Replacement::Fake(Fake::Name)),
+            ("mail", Replacement::Fake(Fake::Email)),
+            ("born", Replacement::Random),
+        ])
+    };
+    let both = |nobody: &str| vec![rule("invoices", made(nobody)), rule("invoices_b", made(nobody))];
+    world.server.create_database("restored");
+    let report = world.restore_with(&world.server, "restored", options(both("0"))).await.expect("restore");
+    assert_eq!((report.rows.dropped, report.rows.changed), (2, 16));
+    for table in ["invoices", "invoices_b"] {
+        let now = world.server.sql(
+            "restored",
+            &format!("SELECT count(*), count(*) FILTER (WHERE user_id = 0), count(DISTINCT mail),
+                count(*) FILTER (WHERE user_id = 0 AND mail LIKE '%@example.com' AND born <> '1980-01-01' AND name NOT LIKE 'Name _')
+                FROM {table}"),
+        );
+        assert_eq!(now, "40|12|40|8", "{table}");
+        let others = format!(
+            "SELECT count(*), sum(hashtext({table}::text)::bigint) FROM {table} WHERE id % 10 NOT IN (3, 4)"
+        );
+        assert_eq!(world.server.sql("restored", &others), world.server.sql("source", &others));
+    }
+    assert_eq!(world.server.sql("restored", "SELECT count(*) FROM lines"), "100");
+
+    // Whoever stands for all of them must be there; and what a server would refuse is found out before.
+    let refused = [
+        (both("77"), Code::ErasureRefused, "is not there"),
+        (both("3"), Code::ErasureRefused, "is not there"),
+        (vec![rule("invoices", mask([("name", constant("x"))]))], Code::ErasureRefused, "NOT NULL"),
+        (
+            vec![rule("invoices", mask([("user_id", constant("0")), ("mail", constant("x"))]))],
+            Code::ErasureRefused,
+            "unique key",
+        ),
+        (
+            vec![rule("invoices_b", mask([("user_id", constant("0")), ("id", constant("1"))]))],
+            Code::ErasureRefused,
+            "unique key",
+        ),
+        (
+            vec![rule("invoices", mask([("user_id", constant("0")), ("note", constant(""))]))],
+            Code::ErasureRefused,
+            "check constraint",
+        ),
+        (
+            vec![rule("invoices_b", mask([("user_id", constant("0")), ("born", constant("never"))]))],
+            Code::MaskRefused,
+            "no value of its type",
+        ),
+        (
+            vec![rule("invoices_b", mask([("user_id", Replacement::Random)]))],
+            Code::UnsupportedReference,
+            "by chance",
+        ),
+        (vec![rule("invoices", mask([("names", constant("x"))]))], Code::UnknownReference, "no column"),
+        (
+            vec![rule(
+                "invoices",
+                mask([("user_id", constant("0")), ("born", Replacement::Fake(Fake::City))]),
+            )],
+            Code::ErasureRefused,
+            "is text",
+        ),
+    ];
+    for (number, (rules, code, problem)) in refused.into_iter().enumerate() {
+        let name = format!("refused{number}");
+        world.server.create_database(&name);
+        let error = world.restore_with(&world.server, &name, options(rules)).await.expect_err(problem);
+        let Error::Refused(all) = error else { panic!("{problem}: {error:?}") };
+        assert!(all.iter().any(|it| it.code == code && it.problem.contains(problem)), "{problem}: {all:?}");
+        assert_eq!(
+            world
+                .server
+                .sql(&name, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"),
+            "0"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

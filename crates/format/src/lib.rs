@@ -19,6 +19,7 @@ pub mod layout;
 pub mod lease;
 pub mod ledger;
 pub mod manifest;
+pub mod mask;
 pub mod reference;
 pub mod report;
 pub mod repository;

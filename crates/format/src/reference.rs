@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{QualifiedName, display_ident};
+use crate::mask::Replacement;
 pub use inside::{Inside, KeyPattern, PatternError};
 
 /// Rows of one table belong to the rows of another that their columns name.
@@ -53,6 +54,8 @@ pub enum OnErase {
     Null,
     /// What names the erased one is taken out of its array or document.
     Remove(Removed),
+    /// It stays, and these of its columns are overwritten. Where none of them is a referring one, all referring ones become NULL.
+    Mask { set: Vec<(String, Replacement)> },
     /// It stays as it is, for this reason.
     Keep { because: String },
 }
@@ -73,8 +76,35 @@ impl Reference {
     pub fn keeps(&self) -> Option<&str> {
         match &self.on_erase {
             OnErase::Keep { because } => Some(because),
-            OnErase::Drop | OnErase::Null | OnErase::Remove(_) => None,
+            OnErase::Drop | OnErase::Null | OnErase::Remove(_) | OnErase::Mask { .. } => None,
         }
+    }
+
+    /// The columns that are overwritten in a row that stays, besides or among the referring ones.
+    #[must_use]
+    pub fn overwritten(&self) -> &[(String, Replacement)] {
+        match &self.on_erase {
+            OnErase::Mask { set } => set,
+            OnErase::Drop | OnErase::Null | OnErase::Remove(_) | OnErase::Keep { .. } => &[],
+        }
+    }
+
+    /// The same, for whoever finds out what the constants are to a server.
+    pub fn overwritten_mut(&mut self) -> &mut [(String, Replacement)] {
+        match &mut self.on_erase {
+            OnErase::Mask { set } => set,
+            OnErase::Drop | OnErase::Null | OnErase::Remove(_) | OnErase::Keep { .. } => &mut [],
+        }
+    }
+
+    /// A text that is the same for the same rule, to notice that the settings have changed.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut text = format!("{self:?}");
+        for (column, replacement) in self.overwritten() {
+            text.push_str(&format!("\0{column}\0{}", replacement.fingerprint()));
+        }
+        text
     }
 
     /// Whether this says about the same rows and columns what the other says, perhaps with another outcome.

@@ -13,7 +13,7 @@ use lethe_format::{copy_binary, copy_text};
 
 use crate::anonymise::{Filled, Masks};
 use crate::closure::{
-    FieldChange, Scratch, Sets, TableRules, Verdict, is_erased, is_hit, judge, verdict, without,
+    FieldChange, NewField, Scratch, Sets, TableRules, Verdict, is_erased, is_hit, judge, verdict, without,
 };
 use crate::key::{KeyBuffer, KeyReader, ValueError};
 use crate::objection::Objection;
@@ -148,13 +148,11 @@ impl Filters {
                     return Err(Error::Undecided { table: rules.name.clone(), problem: objection.problem });
                 }
             };
-            let left = self.remainders(rules, row, &changes, &mut scratch.key)?;
-            let changed = changes.iter().map(|change| (change.field, change.value.as_deref()));
-            let changed = changed.chain(left.iter().map(|(field, value)| (*field, value.as_deref())));
-            let after = with(row.fields, changed);
+            let number = counts.read;
+            let changed = self.new_fields(rules, row, &changes, (seeds, number), &mut scratch.key)?;
+            let after = with(row.fields, changed.iter().map(|(field, value)| (*field, value.as_deref())));
             let mut filled: Vec<Filled<'_>> = Vec::new();
             if masked {
-                let number = counts.read;
                 // What an erasure has taken away, no mask may bring back.
                 let after = Row { format: row.format, fields: &after };
                 filled = self
@@ -175,25 +173,33 @@ impl Filters {
         Ok((output.finish(), counts))
     }
 
-    /// What is left of the fields out of which something is taken.
-    fn remainders(
-        &self,
+    /// The new values of the fields that an erasure changes. `number` is the row's place in its chunk.
+    fn new_fields<'a>(
+        &'a self,
         rules: &TableRules,
         row: &Row<'_>,
-        changes: &[FieldChange],
+        changes: &'a [FieldChange],
+        (seeds, number): (&Seeds, u64),
         key: &mut KeyBuffer,
-    ) -> Result<Vec<Remainder>, Error> {
-        let taken_out = changes.iter().filter(|change| !change.without.is_empty());
-        let remainder = |change: &FieldChange| {
-            let left = without(rules, &self.sets, row, change, key)
-                .map_err(|cause| Error::Key { table: rules.name.clone(), cause })?
-                .map_err(|Objection { problem, .. }| Error::Undecided {
-                    table: rules.name.clone(),
-                    problem,
-                })?;
-            Ok((change.field, left))
+    ) -> Result<Vec<Filled<'a>>, Error> {
+        let new_field = |FieldChange { field, becomes }: &'a FieldChange| {
+            let value = match becomes {
+                NewField::Null => None,
+                NewField::Constant { copied, .. } => Some(Cow::Borrowed(copied.as_ref())),
+                NewField::Made(made) => {
+                    Some(Cow::Owned(made.by_row(rules.format, &self.masks.words, *field, seeds, number)))
+                }
+                NewField::Without(probes) => without(rules, &self.sets, row, *field, probes, key)
+                    .map_err(|cause| Error::Key { table: rules.name.clone(), cause })?
+                    .map_err(|Objection { problem, .. }| Error::Undecided {
+                        table: rules.name.clone(),
+                        problem,
+                    })?
+                    .map(Cow::Owned),
+            };
+            Ok((*field, value))
         };
-        taken_out.map(remainder).collect()
+        changes.iter().map(new_field).collect()
     }
 
     /// What becomes of a row if a few subjects are restored alone.
@@ -301,9 +307,6 @@ impl Filters {
         })
     }
 }
-
-/// A field by its position, and what is left of it; none for NULL.
-type Remainder = (usize, Option<Vec<u8>>);
 
 /// Keeps runs of rows; is materialised by the first row that is not kept as it stands.
 struct Output<'a> {

@@ -102,7 +102,7 @@ fn settings_text(settings: &Settings, with_identity: bool) -> Result<String, Fai
          # A kind of person that can be erased, and the key that names one (the primary key, if none is named).\n\
          # [subject.user]\n# table = \"public.users\"\n# key = [\"id\"]\n\n\
          # Whose row it is, where no foreign key says so; see docs/ERASURE.md.\n\
-         # [[reference]]\n# from = \"public.posts(author_id)\"\n# to = \"public.users(id)\"\n# on_erase = \"drop\"         # or null, or keep with because = \"…\"\n\n\
+         # [[reference]]\n# from = \"public.posts(author_id)\"\n# to = \"public.users(id)\"\n# on_erase = \"drop\"         # or null, mask, or keep with because = \"…\"\n\n\
          # Columns that may look like a person's and are not; see lethe coverage.\n\
          # [[not_personal]]\n# columns = \"public.articles(title, body)\"\n# because = \"written by the editors\"\n\n\
          # What becomes of people who are anonymised: \"null\", \"random\" or {{ constant = \"…\" }} for each column.\n\

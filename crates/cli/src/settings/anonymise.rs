@@ -80,7 +80,7 @@ impl Settings {
 
 /// A value that is made from the person's id, or from the value itself, links the row to the person for whoever has
 /// either: that is a pseudonym, and the person is not anonymous.
-fn replacement(value: &Value) -> Result<Replacement, String> {
+pub(super) fn replacement(value: &Value) -> Result<Replacement, String> {
     const PSEUDONYM: &str =
         "a value that is made from the id or from the old value is a pseudonym, and does not anonymise";
     let pseudonym = |problem: String| format!("{problem}; {PSEUDONYM}");

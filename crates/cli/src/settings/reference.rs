@@ -1,12 +1,17 @@
 //! `[[reference]]`: whose row it is, where no foreign key says so; and what an erasure does there.
 
+use std::collections::BTreeMap;
+
 use lethe_format::catalog::QualifiedName;
 use lethe_format::json::Path;
+use lethe_format::mask::Replacement;
 use lethe_format::reference::{Inside, KeyPattern, OnErase, Reference, Removed, TableColumns, When};
 use lethe_format::sql::parse_table_ref;
 use serde::Deserialize;
 
 use super::Settings;
+use super::anonymise::replacement;
+use super::mask::{KINDS, Value};
 use crate::failure::Failure;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -27,6 +32,9 @@ pub(super) struct ReferenceSection {
     on_erase: OnEraseWord,
     /// For `remove` in a document.
     remove: Option<RemoveWord>,
+    /// For `mask`.
+    #[serde(default)]
+    set: BTreeMap<String, Value>,
     /// For `keep`.
     because: Option<String>,
 }
@@ -44,6 +52,7 @@ enum OnEraseWord {
     Drop,
     Null,
     Remove,
+    Mask,
     Keep,
 }
 
@@ -60,7 +69,7 @@ impl Settings {
         for section in &self.file.reference {
             let reference = reference(section).map_err(|problem| {
                 Failure::usage(format!("[[reference]] from {:?} to {:?}: {problem}", section.from, section.to))
-                    .hint("from = \"public.posts(author_id)\", to = \"public.users(id)\", on_erase = \"drop\", \"null\", \"remove\" or \"keep\"; for keys within values also element = true, path = \"$.name\" or text = \"user:{}\"")
+                    .hint("from = \"public.posts(author_id)\", to = \"public.users(id)\", on_erase = \"drop\", \"null\", \"remove\", \"mask\" or \"keep\"; for keys within values also element = true, path = \"$.name\" or text = \"user:{}\"")
             })?;
             if references.iter().any(|other| other.is_about_the_same(&reference)) {
                 return Err(Failure::usage(format!("[[reference]] {reference} is there twice")));
@@ -85,15 +94,30 @@ fn reference(section: &ReferenceSection) -> Result<Reference, String> {
         (OnEraseWord::Drop, None) => OnErase::Drop,
         (OnEraseWord::Null, None) => OnErase::Null,
         (OnEraseWord::Remove, None) => OnErase::Remove(removed),
+        (OnEraseWord::Mask, None) => OnErase::Mask { set: set(section)? },
         (OnEraseWord::Keep, Some(because)) if !because.is_empty() => {
             OnErase::Keep { because: because.to_owned() }
         }
         (OnEraseWord::Keep, _) => return Err("keep needs a reason: because = \"…\"".to_owned()),
         (_, Some(_)) => return Err("because goes with on_erase = \"keep\"".to_owned()),
     };
+    if section.on_erase != OnEraseWord::Mask && !section.set.is_empty() {
+        return Err("set goes with on_erase = \"mask\"".to_owned());
+    }
     let when = section.when.as_ref();
     let when = when.map(|when| When { column: when.column.clone(), equals: when.equals.clone() });
     Ok(Reference { from, inside, to, when, on_erase })
+}
+
+fn set(section: &ReferenceSection) -> Result<Vec<(String, Replacement)>, String> {
+    if section.set.is_empty() {
+        return Err("mask needs columns: set = { author_name = \"null\" }".to_owned());
+    }
+    let column = |(name, value): (&String, &Value)| {
+        let how = replacement(value).map_err(|problem| format!("column {name}: {problem}; {KINDS}"))?;
+        Ok((name.clone(), how))
+    };
+    section.set.iter().map(column).collect()
 }
 
 fn inside(section: &ReferenceSection) -> Result<Inside, String> {
@@ -127,5 +151,33 @@ fn side(text: &str) -> Result<TableColumns, String> {
             Ok(TableColumns { table: QualifiedName::new(schema, parsed.table), columns })
         }
         _ => Err(format!("{text:?} names no schema or no columns")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(more: &str) -> Result<Reference, String> {
+        let text = format!("from = \"public.reviews(user_id)\"\nto = \"public.users(id)\"\n{more}");
+        reference(&toml::from_str(&text).expect("TOML"))
+    }
+
+    #[test]
+    fn a_mask_names_what_it_overwrites_and_nobody_else_does() {
+        let mask = read("on_erase = \"mask\"\nset = { ip = \"null\", name = { constant = \"x\" } }")
+            .expect("a rule");
+        let names: Vec<&str> = mask.overwritten().iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["ip", "name"]);
+        for (wrong, problem) in [
+            ("on_erase = \"mask\"", "mask needs columns"),
+            ("on_erase = \"drop\"\nset = { ip = \"null\" }", "set goes with"),
+            ("on_erase = \"mask\"\nset = { ip = \"hash\" }", "pseudonym"),
+            ("on_erase = \"mask\"\nset = { ip = { constant = \"user {id}\" } }", "placeholder"),
+            ("on_erase = \"mask\"\nbecause = \"x\"\nset = { ip = \"null\" }", "because goes with"),
+        ] {
+            let error = read(wrong).expect_err(wrong);
+            assert!(error.contains(problem), "{wrong}: {error}");
+        }
     }
 }

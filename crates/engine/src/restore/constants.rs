@@ -3,19 +3,26 @@
 use lethe_format::catalog::{Catalog, Column, FIRST_NORMAL_OID, Table, TypeKind};
 use lethe_format::manifest::{CopyFormat, Manifest};
 use lethe_postgres::{Server, values};
-use lethe_rules::anonymise::{Anonymise, Replacement};
+use lethe_rules::anonymise::Replacement;
 use lethe_rules::objection::{Code, Objection};
 
+use super::RestoreOptions;
 use crate::Error;
 
 /// Fills in the binary form of every constant; an objection for each that is no value of its column's type.
 pub(super) async fn resolve(
     server: &Server,
     manifest: &Manifest,
-    anonymise: &mut Anonymise,
+    options: &mut RestoreOptions,
 ) -> Result<Vec<Objection>, Error> {
     let catalog = &manifest.catalog;
     let mut objections = Vec::new();
+    let RestoreOptions { anonymise, references, .. } = options;
+    let referring = references.iter_mut().flat_map(|reference| {
+        let name = reference.from.table.clone();
+        let set = reference.overwritten_mut().iter_mut();
+        set.map(move |(column, value)| ("reference", name.clone(), &*column, value))
+    });
     let anonymised = anonymise.masks.iter_mut().flat_map(|rule| {
         let name = rule.table.clone();
         rule.columns.iter_mut().map(move |(column, value)| ("anonymise", name.clone(), &*column, value))
@@ -24,7 +31,7 @@ pub(super) async fn resolve(
         let name = rule.table.clone();
         rule.columns.iter_mut().map(move |mask| ("mask", name.clone(), &mask.name, &mut mask.replacement))
     });
-    for (section, table_name, name, replacement) in anonymised.chain(everybody) {
+    for (section, table_name, name, replacement) in anonymised.chain(everybody).chain(referring) {
         let Some(table) = catalog.table_named(&table_name) else { continue };
         let (Replacement::Constant(constant), Some(column)) = (replacement, table.column_named(name)) else {
             continue;

@@ -257,7 +257,7 @@ pub async fn prepare(
     objections.extend(unclassified::objections(&manifest, &ledger, &options));
     let answered = |objection: &Objection| options.acknowledged.contains(&objection.code);
     let (acknowledged, mut objections): (Vec<_>, Vec<_>) = objections.into_iter().partition(answered);
-    objections.extend(constants::resolve(&server, &manifest, &mut options.anonymise).await?);
+    objections.extend(constants::resolve(&server, &manifest, &mut options).await?);
     if masks {
         objections.extend(masking::objections(&server, &manifest, &ledger, &options).await?);
     }
@@ -408,7 +408,7 @@ impl Prepared {
             hash.update(&entry.header.seq.to_be_bytes());
         }
         for reference in &self.options.references {
-            hash.update(format!("{reference:?}").as_bytes());
+            hash.update(reference.fingerprint().as_bytes());
         }
         for rule in &self.options.anonymise.masks {
             hash.update(rule.fingerprint().as_bytes());

@@ -157,39 +157,13 @@ impl Binder<'_> {
                 let problem = format!("{}.{name} is computed by the server from other columns", found.name);
                 return Err(refuse(Code::MaskRefused, problem).hint("overwrite those other columns"));
             };
-            let fill = self.fill(found, layout, column, replacement).map_err(|problem| {
+            let fill = fill(self.catalog, found, layout, column, replacement).map_err(|problem| {
                 refuse(Code::MaskRefused, format!("{}.{name}: {problem}", found.name))
                     .hint("use \"null\" or a constant")
             })?;
             fills.push((position, fill));
         }
         Ok(Mask { keys, fields, reader: KeyReader::new(readers), fills })
-    }
-
-    /// Made of the row's place alone: what is made from the old value is a pseudonym.
-    fn fill(
-        &self,
-        table: &Table,
-        layout: &TableData,
-        column: &Column,
-        replacement: &Replacement,
-    ) -> Result<Fill, String> {
-        let kind = match kind_of(self.catalog, column, replacement)? {
-            None => {
-                return constant(layout.format, replacement)
-                    .ok_or_else(|| "the constant is no value of its type".to_owned());
-            }
-            Some(Kind::Fake { fake, limit, .. }) => {
-                let unique = table.unique_keys.iter().any(|key| key.columns.contains(&column.attnum));
-                let bits = if unique { unique_bits(layout.rows()) } else { 0 };
-                if limit < shortest(fake, bits) {
-                    return Err(format!("{limit} characters are too few for a made-up {}", fake.word()));
-                }
-                Kind::Fake { fake, limit, bits }
-            }
-            Some(random) => random,
-        };
-        Ok(Fill::Made(Made { kind, by: By::Row }))
     }
 
     /// Why the column must not be overwritten so: the restored database would contradict itself.
@@ -246,6 +220,32 @@ impl Binder<'_> {
         }
         Ok(())
     }
+}
+
+/// Made of the row's place alone: what is made from the old value is a pseudonym.
+pub(crate) fn fill(
+    catalog: &Catalog,
+    table: &Table,
+    layout: &TableData,
+    column: &Column,
+    replacement: &Replacement,
+) -> Result<Fill, String> {
+    let kind = match kind_of(catalog, column, replacement)? {
+        None => {
+            return constant(layout.format, replacement)
+                .ok_or_else(|| "the constant is no value of its type".to_owned());
+        }
+        Some(Kind::Fake { fake, limit, .. }) => {
+            let unique = table.unique_keys.iter().any(|key| key.columns.contains(&column.attnum));
+            let bits = if unique { unique_bits(layout.rows()) } else { 0 };
+            if limit < shortest(fake, bits) {
+                return Err(format!("{limit} characters are too few for a made-up {}", fake.word()));
+            }
+            Kind::Fake { fake, limit, bits }
+        }
+        Some(random) => random,
+    };
+    Ok(Fill::Made(Made { kind, by: By::Row }))
 }
 
 /// NULL or a constant in the table's COPY format; none if no server has converted it yet.

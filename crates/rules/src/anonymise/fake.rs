@@ -1,53 +1,6 @@
 //! Values that look like a person's and are nobody's.
 
-use serde::{Deserialize, Serialize};
-
-/// What a made-up value looks like.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fake {
-    Name,
-    FirstName,
-    LastName,
-    /// At `example.com`, which can never be anybody's (RFC 2606).
-    Email,
-    /// With the country code 999, which is nobody's.
-    Phone,
-    Street,
-    City,
-    Company,
-    Sentence,
-}
-
-impl Fake {
-    pub const ALL: [Self; 9] = [
-        Self::Name,
-        Self::FirstName,
-        Self::LastName,
-        Self::Email,
-        Self::Phone,
-        Self::Street,
-        Self::City,
-        Self::Company,
-        Self::Sentence,
-    ];
-
-    /// As it is written in the settings.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::FirstName => "first_name",
-            Self::LastName => "last_name",
-            Self::Email => "email",
-            Self::Phone => "phone",
-            Self::Street => "street",
-            Self::City => "city",
-            Self::Company => "company",
-            Self::Sentence => "sentence",
-        }
-    }
-}
+use lethe_format::mask::Fake;
 
 /// What made-up values are put together from.
 #[derive(Clone, Copy, Debug, Default)]

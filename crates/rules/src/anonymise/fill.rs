@@ -6,11 +6,12 @@ use std::sync::Arc;
 use lethe_format::copy_text;
 use lethe_format::manifest::CopyFormat;
 
-use super::fake::{Fake, Words, make};
+use super::fake::{Words, make};
 use super::permute::permute;
 use super::random::RandomKind;
 use crate::key::{Domain, Reader, ValueError};
 use crate::row_filter::{Row, Seeds};
+use lethe_format::mask::Fake;
 
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Fill {
@@ -77,12 +78,7 @@ impl Fill {
             Self::Made(made) => made,
         };
         let value = match &made.by {
-            By::Row => {
-                let mut place = [0; 16];
-                place[..8].copy_from_slice(&number.to_be_bytes());
-                place[8..].copy_from_slice(&(field as u64).to_be_bytes());
-                made.kind.value(row.format, words, blake3::keyed_hash(&seeds.row, &place).as_bytes())
-            }
+            By::Row => made.by_row(row.format, words, field, seeds, number),
             By::Value { group, reader } => {
                 let Some(old) = row.value(field)? else { return Ok(None) };
                 let Some(key) = groups.get(*group) else { return Ok(None) };
@@ -94,6 +90,21 @@ impl Fill {
 }
 
 impl Made {
+    /// Made of the row's place alone.
+    pub(crate) fn by_row(
+        &self,
+        format: CopyFormat,
+        words: &Words,
+        field: usize,
+        seeds: &Seeds,
+        number: u64,
+    ) -> Vec<u8> {
+        let mut place = [0; 16];
+        place[..8].copy_from_slice(&number.to_be_bytes());
+        place[8..].copy_from_slice(&(field as u64).to_be_bytes());
+        self.kind.value(format, words, blake3::keyed_hash(&seeds.row, &place).as_bytes())
+    }
+
     fn by_value(
         &self,
         format: CopyFormat,

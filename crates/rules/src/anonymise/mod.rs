@@ -23,13 +23,14 @@ use std::collections::BTreeMap;
 
 use crate::key::{KeyBuffer, KeyReader, KeySet, ValueError};
 use crate::row_filter::{Row, Seeds};
-pub(crate) use bind::bind;
+pub(crate) use bind::{bind, fill};
 pub use checks::Question;
 pub use everybody::{ColumnMask, Everybody, TableMask, bind as bind_everybody};
-pub use fake::{Fake, Words};
+pub use fake::Words;
 pub(crate) use fill::{Fill, Filled, Made};
 pub use inactive::InactiveRule;
 pub(crate) use inactive::{Inactive, bind as bind_inactive};
+pub use lethe_format::mask::{Constant, Fake, Replacement};
 
 /// Whether random values of the column's type can be made.
 pub(crate) fn has_random(catalog: &Catalog, column: &Column) -> bool {
@@ -55,49 +56,6 @@ impl MaskRule {
             text.push_str(&format!("\0{column}\0{}", replacement.fingerprint()));
         }
         text
-    }
-}
-
-#[derive(Clone, PartialEq, Eq)]
-pub enum Replacement {
-    Null,
-    Random,
-    Constant(Constant),
-    Fake(Fake),
-}
-
-impl Replacement {
-    pub(crate) fn fingerprint(&self) -> String {
-        let value = match self {
-            Self::Null | Self::Random | Self::Fake(_) => None,
-            Self::Constant(constant) => Some(&constant.text),
-        };
-        format!("{self:?}\0{value:?}")
-    }
-}
-
-/// A value as a server reads and writes it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Constant {
-    pub text: String,
-    /// The column type's binary form (`typsend`); none if nobody asked a server yet.
-    pub binary: Option<Vec<u8>>,
-}
-
-impl std::fmt::Debug for Constant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Constant")
-    }
-}
-
-impl std::fmt::Debug for Replacement {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Null => "NULL",
-            Self::Random => "random",
-            Self::Constant(_) => "a constant",
-            Self::Fake(fake) => fake.word(),
-        })
     }
 }
 

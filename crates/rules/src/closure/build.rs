@@ -1,22 +1,21 @@
 //! From the catalog and the tombstones to the rules of each table.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use lethe_format::catalog::{Action, AttNum, Catalog, DefaultValue, ForeignKey, Matching};
-use lethe_format::copy_text;
+use lethe_format::catalog::{Action, AttNum, Catalog, ForeignKey, Matching};
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{CopyFormat, TableData};
 
-use super::edges::Edge;
+use super::edges::{Becomes, Edge};
 use super::family;
 use super::hazards::{self, NewValue};
 use super::inside;
 use super::layouts::{self, Layouts};
+use super::new_field::new_field;
 use super::reach::{self, Reach, columns_in};
 use super::sets::{SetDefinition, SetId, Sets};
 use super::subjects::BoundSubject;
-use super::table_rules::{Change, Effect, Emit, FieldChange, Lookout, OnChange, Probe, TableRules};
+use super::table_rules::{Change, Effect, Emit, FieldChange, Lookout, NewField, OnChange, Probe, TableRules};
 use crate::embedded::Embedded;
 use crate::key::{self, Domain, KeyReader};
 use crate::objection::{Code, Objection};
@@ -242,10 +241,12 @@ impl Builder<'_> {
             let takes_out = edge.within.as_ref().is_some_and(|within| within.removed.is_some());
             let on_drop = match key.on_delete {
                 Action::NoAction | Action::Restrict | Action::Cascade => Effect::Drop,
-                Action::SetNull if takes_out => Effect::Change(self.removal(key, leaf)?),
-                action => Effect::Change(self.change(key, leaf, action, &reach::set_columns(key))?),
+                Action::SetNull if takes_out => Effect::Change(self.removal(edge, leaf)?),
+                Action::SetNull | Action::SetDefault => {
+                    Effect::Change(self.change(edge, leaf, &edge.changes_on_delete())?)
+                }
             };
-            let on_change = self.on_change(key, leaf, reach)?;
+            let on_change = self.on_change(edge, leaf, reach)?;
             let guard = edge
                 .when
                 .as_ref()
@@ -292,22 +293,24 @@ impl Builder<'_> {
     }
 
     /// The change that takes keys out of the only column of a rule, in one leaf; by the probe that is added next.
-    fn removal(&mut self, key: &ForeignKey, leaf: Oid) -> Result<Change, Objection> {
-        let mut change = self.change(key, leaf, Action::SetNull, &reach::set_columns(key))?;
-        let mapped = columns_in(self.catalog, key.child, &reach::set_columns(key), leaf).unwrap_or_default();
-        let values: Vec<_> = mapped.into_iter().map(|attnum| (attnum, NewValue::Remainder)).collect();
+    fn removal(&mut self, edge: &Edge, leaf: Oid) -> Result<Change, Objection> {
+        let mut change = self.change(edge, leaf, &edge.changes_on_delete())?;
+        let mapped = columns_in(self.catalog, edge.key.child, &reach::set_columns(&edge.key), leaf);
+        let values: Vec<_> =
+            mapped.unwrap_or_default().into_iter().map(|attnum| (attnum, NewValue::Remainder)).collect();
         change.refused = self
             .catalog
             .table(leaf)
-            .and_then(|table| hazards::refusal(self.catalog, self.edges, table, key, &values));
+            .and_then(|table| hazards::refusal(self.catalog, self.edges, table, &edge.key, &values));
         let probe = self.rules_of(leaf).probes.len();
         for field in &mut change.fields {
-            field.without = vec![probe];
+            field.becomes = NewField::Without(vec![probe]);
         }
         Ok(change)
     }
 
-    fn on_change(&self, key: &ForeignKey, leaf: Oid, reach: &Reach) -> Result<OnChange, Objection> {
+    fn on_change(&self, edge: &Edge, leaf: Oid, reach: &Reach) -> Result<OnChange, Objection> {
+        let key = &edge.key;
         let parents = family::leaves(self.catalog, key.parent);
         let may_change = parents.iter().any(|parent| {
             let columns: Vec<AttNum> = key.columns.iter().map(|pair| pair.parent).collect();
@@ -326,62 +329,46 @@ impl Builder<'_> {
             }
             Action::Cascade => {
                 let each =
-                    key.columns.iter().map(|pair| self.change(key, leaf, Action::SetNull, &[pair.child]));
+                    key.columns.iter().map(|pair| self.change(edge, leaf, &[(pair.child, Becomes::Null)]));
                 OnChange::Follow(each.collect::<Result<_, _>>()?)
             }
-            action => OnChange::Change(self.change(key, leaf, action, &reach::all_columns(key))?),
+            action => {
+                let becomes = if action == Action::SetDefault { Becomes::Default } else { Becomes::Null };
+                let columns: Vec<_> =
+                    reach::all_columns(key).into_iter().map(|column| (column, becomes)).collect();
+                OnChange::Change(self.change(edge, leaf, &columns)?)
+            }
         })
     }
 
-    /// The change that `SET NULL` or `SET DEFAULT` makes to the columns (of the foreign key's child) in one leaf.
-    fn change(
-        &self,
-        key: &ForeignKey,
-        leaf: Oid,
-        action: Action,
-        columns: &[AttNum],
-    ) -> Result<Change, Objection> {
-        let object = format!("foreign key {}", key.name);
+    /// The change that these new values make to the columns (of the reference's child) in one leaf.
+    fn change(&self, edge: &Edge, leaf: Oid, columns: &[(AttNum, Becomes<'_>)]) -> Result<Change, Objection> {
+        let object = format!("foreign key {}", edge.key.name);
         let missing = |what: &str| {
             Objection::new(Code::UnsupportedReference, &object, format!("{what} is not in the snapshot"))
         };
         let table = self.catalog.table(leaf).ok_or_else(|| missing("its table"))?;
-        let mapped = columns_in(self.catalog, key.child, columns, leaf).ok_or_else(|| missing("a column"))?;
-        let format = self.layouts.of(leaf).map_or(CopyFormat::Text, |data| data.format);
-        let mut fields = Vec::new();
-        let mut values = Vec::new();
-        let mut refused = None;
-        for attnum in mapped {
+        let attnums: Vec<AttNum> = columns.iter().map(|(attnum, _)| *attnum).collect();
+        let mapped =
+            columns_in(self.catalog, edge.key.child, &attnums, leaf).ok_or_else(|| missing("a column"))?;
+        let (mut fields, mut values, mut refused, mut needs_parent) = (Vec::new(), Vec::new(), None, false);
+        for (attnum, (own, becomes)) in mapped.into_iter().zip(columns) {
             let field = self
                 .layouts
                 .field(leaf, attnum)
                 .map_err(|problem| Objection::new(Code::UnsupportedReference, &object, problem))?;
-            let default = table.column(attnum).and_then(|column| column.default.as_ref());
-            let value = match (action, default) {
-                (Action::SetDefault, Some(DefaultValue::Constant { text, binary })) => {
-                    match constant(format, text, binary) {
-                        Ok(value) => value,
-                        Err(reason) => {
-                            refused.get_or_insert(reason.to_owned());
-                            None
-                        }
-                    }
-                }
-                (Action::SetDefault, Some(DefaultValue::Computed)) => {
-                    refused.get_or_insert("SET DEFAULT needs a default that is a constant".to_owned());
-                    None
-                }
-                _ => None,
-            };
-            values.push((attnum, if value.is_some() { NewValue::Default } else { NewValue::Null }));
-            let (value, plain) = match value {
-                Some((value, plain)) => (Some(value), Some(plain)),
-                None => (None, None),
-            };
-            fields.push(FieldChange { field, value, plain, without: Vec::new() });
+            let becomes = new_field(self.layouts, (table, attnum), *becomes).unwrap_or_else(|reason| {
+                refused.get_or_insert(reason);
+                NewField::Null
+            });
+            // Rows that refer by a rule alone may refer to nobody, such as to 0.
+            let refers = || edge.key.columns.iter().any(|pair| pair.child == *own);
+            needs_parent |= matches!(becomes, NewField::Constant { .. }) && !edge.by_rule && refers();
+            values.push((attnum, NewValue::of(&becomes)));
+            fields.push(FieldChange { field, becomes });
         }
-        let needs_parent = values.iter().any(|(_, value)| *value == NewValue::Default);
-        let refused = refused.or_else(|| hazards::refusal(self.catalog, self.edges, table, key, &values));
+        let refused =
+            refused.or_else(|| hazards::refusal(self.catalog, self.edges, table, &edge.key, &values));
         Ok(Change { fields, refused, needs_parent })
     }
 
@@ -432,7 +419,10 @@ impl Builder<'_> {
                 Effect::Drop => false,
                 Effect::Change(change) => {
                     let shares = |other: &Probe| {
-                        change.fields.iter().any(|change| other.decisive().any(|field| field == change.field))
+                        let decides = |field: usize| change.fields.iter().any(|change| change.field == field);
+                        let contradicts =
+                            matches!(&other.on_drop, Effect::Change(other) if change.contradicts(other));
+                        contradicts || other.decisive().any(decides)
                     };
                     rules.probes.iter().enumerate().any(|(other, probe)| other != index && shares(probe))
                 }
@@ -444,32 +434,6 @@ impl Builder<'_> {
                 || conflicting
                 || rules.probes.iter().any(|probe| changes(probe) || may_be_refused(probe));
         }
-    }
-}
-
-/// A value as COPY carries it, and as a key reader takes it.
-type Constant = (Arc<[u8]>, Arc<[u8]>);
-
-/// A default in the table's COPY format, escaped for text, and plain.
-fn constant(
-    format: CopyFormat,
-    text: &Option<String>,
-    binary: &Option<String>,
-) -> Result<Option<Constant>, &'static str> {
-    match format {
-        CopyFormat::Text => Ok(text.as_ref().map(|text| {
-            let mut escaped = Vec::new();
-            copy_text::escape_into(text.as_bytes(), &mut escaped);
-            (escaped.into(), text.as_bytes().into())
-        })),
-        CopyFormat::Binary => match (binary, text) {
-            (Some(digits), _) => {
-                let bytes: Arc<[u8]> = hex::decode(digits).map_err(|_| "its default cannot be read")?.into();
-                Ok(Some((bytes.clone(), bytes)))
-            }
-            (None, None) => Ok(None),
-            (None, Some(_)) => Err("its default has no binary form"),
-        },
     }
 }
 

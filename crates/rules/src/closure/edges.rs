@@ -1,12 +1,14 @@
 //! What an erasure follows: the foreign keys, and what the settings say beside them or instead of them.
 
 use lethe_format::catalog::{
-    Action, Catalog, Column, EqualityOperator, ForeignKey, KeyPair, Matching, Table,
+    Action, AttNum, Catalog, Column, EqualityOperator, ForeignKey, KeyPair, Matching, Table,
 };
 use lethe_format::ledger::Keys;
+use lethe_format::mask::Replacement;
 use lethe_format::reference::{OnErase, Reference, TableColumns};
 
 use super::inside::{self, Refusal, Within};
+use super::reach;
 use super::subjects::{SubjectKey, parse_keys};
 use crate::key::{self, KeyReader, KeySet};
 use crate::objection::{Code, Objection};
@@ -20,9 +22,38 @@ pub(crate) struct Edge {
     /// Set if the key is not the value of its column, but stands within it.
     pub within: Option<Within>,
     pub when: Option<Condition>,
+    /// Columns of the child that are overwritten in rows that stay, if the settings name any.
+    pub overwrite: Vec<(AttNum, Replacement)>,
+}
+
+/// What a column becomes in a row that stays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Becomes<'a> {
+    Null,
+    Default,
+    Overwritten(&'a Replacement),
 }
 
 impl Edge {
+    /// A foreign key as the server has it.
+    fn declared(key: &ForeignKey) -> Self {
+        Self { key: key.clone(), by_rule: false, within: None, when: None, overwrite: Vec::new() }
+    }
+
+    /// The columns of the child that change in a row whose parent goes, if it stays itself.
+    pub(crate) fn changes_on_delete(&self) -> Vec<(AttNum, Becomes<'_>)> {
+        let becomes = match self.key.on_delete {
+            Action::NoAction | Action::Restrict | Action::Cascade => return Vec::new(),
+            Action::SetNull => Becomes::Null,
+            Action::SetDefault => Becomes::Default,
+        };
+        let referring = reach::set_columns(&self.key);
+        let says_otherwise = self.overwrite.iter().any(|(column, _)| referring.contains(column));
+        let referring = referring.into_iter().filter(|_| !says_otherwise).map(|column| (column, becomes));
+        let named = self.overwrite.iter().map(|(column, how)| (*column, Becomes::Overwritten(how)));
+        referring.chain(named).collect()
+    }
+
     /// For messages.
     pub(crate) fn label(&self) -> String {
         let kind = if self.by_rule { "reference" } else { "foreign key" };
@@ -46,8 +77,7 @@ pub(crate) struct Condition {
 /// own references.
 pub(crate) fn edges(catalog: &Catalog, references: &[Reference]) -> (Vec<Edge>, Vec<Objection>) {
     let declared = catalog.foreign_keys.iter().filter(|key| key.enforced);
-    let declared = declared.map(|key| Edge { key: key.clone(), by_rule: false, within: None, when: None });
-    let mut edges: Vec<Edge> = declared.collect();
+    let mut edges: Vec<Edge> = declared.map(Edge::declared).collect();
     let mut objections = Vec::new();
     for reference in references {
         match bind(catalog, reference) {
@@ -66,6 +96,7 @@ pub(crate) fn edges(catalog: &Catalog, references: &[Reference]) -> (Vec<Edge>, 
                     (Some(edge), _) => {
                         edge.key.on_delete = bound.key.on_delete;
                         edge.key.set_columns = Vec::new();
+                        edge.overwrite = bound.overwrite;
                     }
                     (None, OnErase::Keep { .. }) => {}
                     (None, _) => edges.push(bound),
@@ -81,8 +112,10 @@ pub(crate) fn edges(catalog: &Catalog, references: &[Reference]) -> (Vec<Edge>, 
 /// references, those included by which rows are kept. What cannot be bound is an objection of [`edges`].
 pub(crate) fn all_references(catalog: &Catalog, references: &[Reference]) -> Vec<Edge> {
     let declared = catalog.foreign_keys.iter();
-    let declared = declared.map(|key| Edge { key: key.clone(), by_rule: false, within: None, when: None });
-    declared.chain(references.iter().filter_map(|reference| bind(catalog, reference).ok())).collect()
+    declared
+        .map(Edge::declared)
+        .chain(references.iter().filter_map(|reference| bind(catalog, reference).ok()))
+        .collect()
 }
 
 /// Those of the references whose tables and columns are in the catalog, and an objection to each of the others.
@@ -111,6 +144,7 @@ struct Named<'a> {
     to: Vec<&'a Column>,
     /// The column of the condition, and its value as text.
     when: Option<(&'a Column, &'a str)>,
+    overwritten: Vec<(&'a Column, &'a Replacement)>,
 }
 
 fn named<'a>(catalog: &'a Catalog, reference: &'a Reference) -> Result<Named<'a>, Objection> {
@@ -130,11 +164,19 @@ fn named<'a>(catalog: &'a Catalog, reference: &'a Reference) -> Result<Named<'a>
     };
     let ((child, from), (parent, to)) = (side(&reference.from)?, side(&reference.to)?);
     let when = reference.when.as_ref().map(|when| Ok((column(child, &when.column)?, when.equals.as_str())));
-    Ok(Named { child, from, parent, to, when: when.transpose()? })
+    let overwritten = reference.overwritten().iter().map(|(name, how)| Ok((column(child, name)?, how)));
+    Ok(Named {
+        child,
+        parent,
+        when: when.transpose()?,
+        overwritten: overwritten.collect::<Result<_, Objection>>()?,
+        from,
+        to,
+    })
 }
 
 fn bind(catalog: &Catalog, reference: &Reference) -> Result<Edge, Objection> {
-    let Named { child, from, parent, to, when } = named(catalog, reference)?;
+    let Named { child, from, parent, to, when, overwritten } = named(catalog, reference)?;
     let refuse = |problem: String| Objection::new(Code::UnsupportedReference, object(reference), problem);
     if from.len() != to.len() || from.is_empty() {
         return Err(refuse(format!("{} columns refer to {}", from.len(), to.len())));
@@ -148,6 +190,12 @@ fn bind(catalog: &Catalog, reference: &Reference) -> Result<Edge, Objection> {
             refuse(problem).hint("of two rows with the same key, one may be erased and the other not")
         );
     };
+    let made = |how: &Replacement| matches!(how, Replacement::Random | Replacement::Fake(_));
+    let refers = |column: &Column| from.iter().any(|other| other.attnum == column.attnum);
+    if let Some((column, _)) = overwritten.iter().find(|(column, how)| refers(column) && made(how)) {
+        let problem = format!("the column {} would refer to nobody, or to somebody by chance", column.name);
+        return Err(refuse(problem).hint("say \"null\", or a constant for it"));
+    }
     let within = inside::within(catalog, reference, &from, &to).map_err(|refusal| match refusal {
         Refusal::Unsupported(problem) => refuse(problem),
         Refusal::Undecidable(problem) => {
@@ -169,7 +217,7 @@ fn bind(catalog: &Catalog, reference: &Reference) -> Result<Edge, Objection> {
             parent: parent.oid,
             columns,
             on_delete: match reference.on_erase {
-                OnErase::Null | OnErase::Remove(_) => Action::SetNull,
+                OnErase::Null | OnErase::Remove(_) | OnErase::Mask { .. } => Action::SetNull,
                 OnErase::Drop | OnErase::Keep { .. } => Action::Cascade,
             },
             set_columns: Vec::new(),
@@ -182,6 +230,7 @@ fn bind(catalog: &Catalog, reference: &Reference) -> Result<Edge, Objection> {
         },
         by_rule: true,
         within,
+        overwrite: overwritten.into_iter().map(|(column, how)| (column.attnum, how.clone())).collect(),
         when: when
             .map(|(column, equals)| condition(catalog, reference, child, column, equals))
             .transpose()?,

@@ -5,17 +5,29 @@ use lethe_format::catalog::{AttNum, Catalog, Column, ForeignKey, Table, TypeKind
 use super::build::breaks_full_match;
 use super::edges::Edge;
 use super::reach::columns_in;
+use super::table_rules::NewField;
 use crate::check_expression::holds_for_null;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum NewValue {
     Null,
-    Default,
+    Constant,
+    /// Made up, and another one for each row.
+    Made,
     /// What is left of the old value.
     Remainder,
 }
 
 impl NewValue {
+    pub(super) fn of(becomes: &NewField) -> Self {
+        match becomes {
+            NewField::Null => Self::Null,
+            NewField::Constant { .. } => Self::Constant,
+            NewField::Made(_) => Self::Made,
+            NewField::Without(_) => Self::Remainder,
+        }
+    }
+
     /// Whether a value is there that was not there before.
     fn is_new(self) -> bool {
         self != Self::Null
@@ -62,9 +74,10 @@ pub(super) fn refusal(
         }
     }
     for unique in &table.unique_keys {
-        let defaulted = unique.columns.iter().any(|column| new_value(*column).is_some_and(NewValue::is_new));
-        let nulled = unique.columns.iter().any(|column| new_value(*column).is_some());
-        if defaulted || (nulled && unique.nulls_not_distinct) {
+        let values = || unique.columns.iter().filter_map(|column| new_value(*column));
+        let may_be_there = values().any(NewValue::is_new) && !values().any(|value| value == NewValue::Made);
+        let nulled = values().any(|value| value == NewValue::Null);
+        if may_be_there || (nulled && unique.nulls_not_distinct) {
             return Some(format!(
                 "the unique key {} of {} may not allow the change",
                 unique.name, table.name

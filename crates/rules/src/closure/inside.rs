@@ -46,7 +46,7 @@ pub(super) fn within(
 ) -> Result<Option<Within>, Refusal> {
     let removed = match &reference.on_erase {
         OnErase::Remove(removed) => Some(*removed),
-        OnErase::Drop | OnErase::Null | OnErase::Keep { .. } => None,
+        OnErase::Drop | OnErase::Null | OnErase::Mask { .. } | OnErase::Keep { .. } => None,
     };
     let unsupported = |problem: &str| Err(Refusal::Unsupported(problem.to_owned()));
     let inside = &reference.inside;

@@ -18,6 +18,7 @@ pub(crate) mod family;
 pub(crate) mod hazards;
 mod inside;
 mod layouts;
+mod new_field;
 mod order;
 mod reach;
 mod restrict;
@@ -49,7 +50,7 @@ pub(crate) use reach::columns_in;
 pub(crate) use sets::{SetDefinition, Sets};
 pub use subjects::{KeyError, SubjectKey, Tombstones, parse_keys, subject_key};
 use table_rules::Effect;
-pub(crate) use table_rules::{FieldChange, Guard, Probe, TableRules};
+pub(crate) use table_rules::{FieldChange, Guard, NewField, Probe, TableRules};
 use verdict::RowChange;
 pub(crate) use verdict::{Scratch, Verdict, is_asked, is_erased, is_hit, judge, verdict, without};
 
@@ -335,9 +336,11 @@ impl Scan for Closure {
                     }
                 }
                 Verdict::Change(change) => {
-                    for change in change.fields.iter().filter(|change| !change.without.is_empty()) {
-                        let left = without(rules, sets, row, change, &mut key).map_err(unreadable)?;
-                        objections.extend(left.err());
+                    for FieldChange { field, becomes } in &change.fields {
+                        if let NewField::Without(probes) = becomes {
+                            let left = without(rules, sets, row, *field, probes, &mut key);
+                            objections.extend(left.map_err(unreadable)?.err());
+                        }
                     }
                     *grew |= record_change(rules, sets, row, &change, &mut key).map_err(unreadable)?;
                 }
@@ -390,7 +393,11 @@ pub(crate) fn new_key(
     let mut values = Vec::new();
     for field in fields {
         let value = match changes.iter().find(|change| change.field == *field) {
-            Some(change) => change.plain.as_deref().map(std::borrow::Cow::Borrowed),
+            Some(change) => match &change.becomes {
+                NewField::Constant { plain, .. } => Some(std::borrow::Cow::Borrowed(plain.as_ref())),
+                // What is made up, or left of another value, is no key of anybody.
+                NewField::Null | NewField::Made(_) | NewField::Without(_) => None,
+            },
             None => row.value(*field)?,
         };
         match value {

@@ -32,14 +32,17 @@ pub(super) fn reach(
         .collect();
     loop {
         let before = (reach.droppable.len(), reach.changeable.values().map(BTreeSet::len).sum::<usize>());
-        for (index, Edge { key, .. }) in edges.iter().enumerate() {
+        for (index, edge) in edges.iter().enumerate() {
+            let key = &edge.key;
             let (parents, children) = &families[index];
             if parents.iter().any(|parent| reach.droppable.contains(parent)) {
                 reach.edges.insert(index);
                 match key.on_delete {
                     Action::NoAction | Action::Restrict | Action::Cascade => reach.droppable.extend(children),
                     Action::SetNull | Action::SetDefault => {
-                        reach.change(catalog, key, children, &set_columns(key))
+                        let columns: Vec<AttNum> =
+                            edge.changes_on_delete().into_iter().map(|(column, _)| column).collect();
+                        reach.change(catalog, key, children, &columns)
                     }
                 }
             }

@@ -8,6 +8,7 @@ use lethe_format::manifest::CopyFormat;
 use super::layouts::Layouts;
 use super::sets::SetId;
 use super::sets::Sets;
+use crate::anonymise::Made;
 use crate::embedded::Embedded;
 use crate::key::{KeyBuffer, KeyReader, KeySet};
 use crate::objection::{Code, Objection};
@@ -110,27 +111,58 @@ pub(crate) struct Change {
     pub needs_parent: bool,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct FieldChange {
     pub field: usize,
-    /// The new value in the table's COPY format (escaped, for text); none for NULL.
-    pub value: Option<Arc<[u8]>>,
-    /// The same value as a key reader takes it (not escaped).
-    pub plain: Option<Arc<[u8]>>,
-    /// Probes by their index, if the field keeps its value but for what they find in it.
-    pub without: Vec<usize>,
+    pub becomes: NewField,
 }
 
-/// Defaults stand in the schema, but a habit of printing values would not stop there.
-impl std::fmt::Debug for FieldChange {
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum NewField {
+    Null,
+    Constant {
+        /// In the table's COPY format (escaped, for text).
+        copied: Arc<[u8]>,
+        /// As a key reader takes it (not escaped).
+        plain: Arc<[u8]>,
+    },
+    Made(Made),
+    /// Its old value but for what these probes, by their index, find in it.
+    Without(Vec<usize>),
+}
+
+/// Constants stand in the schema or the settings, but a habit of printing values would not stop there.
+impl std::fmt::Debug for NewField {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "field {} becomes {}",
-            self.field,
-            if self.value.is_some() { "its default" } else { "NULL" }
-        )
+        f.write_str(match self {
+            Self::Null => "NULL",
+            Self::Constant { .. } => "a constant",
+            Self::Made(_) => "made up",
+            Self::Without(_) => "what is left",
+        })
     }
+}
+
+impl NewField {
+    /// Whether it matters which of the two comes first. What is taken out of a value goes together with anything.
+    fn contradicts(&self, other: &Self) -> bool {
+        !matches!(self, Self::Without(_)) && !matches!(other, Self::Without(_)) && self != other
+    }
+}
+
+impl Change {
+    /// Whether both give one field a value, and not the same.
+    pub(crate) fn contradicts(&self, other: &Self) -> bool {
+        contradict(&self.fields, &other.fields)
+    }
+}
+
+/// Whether both give one field a value, and not the same.
+pub(super) fn contradict(one: &[FieldChange], other: &[FieldChange]) -> bool {
+    let differs = |change: &FieldChange, other: &FieldChange| {
+        change.field == other.field && change.becomes.contradicts(&other.becomes)
+    };
+    one.iter().any(|change| other.iter().any(|other| differs(change, other)))
 }
 
 /// `ON UPDATE`, for a referenced key in which columns became NULL.

@@ -4,7 +4,7 @@ use lethe_format::copy_text;
 use lethe_format::manifest::CopyFormat;
 
 use super::sets::Sets;
-use super::table_rules::{Effect, FieldChange, Guard, OnChange, Probe, TableRules};
+use super::table_rules::{Effect, FieldChange, Guard, NewField, OnChange, Probe, TableRules, contradict};
 use crate::embedded::{self, Embedded};
 use crate::key::{KeyBuffer, ValueError};
 use crate::objection::{Code, Objection};
@@ -154,11 +154,12 @@ pub(crate) fn without(
     rules: &TableRules,
     sets: &Sets,
     row: &Row<'_>,
-    change: &FieldChange,
+    field: usize,
+    found_by: &[usize],
     key: &mut KeyBuffer,
 ) -> Result<Result<Option<Vec<u8>>, Objection>, ValueError> {
-    let probes = change.without.iter().filter_map(|index| rules.probes.get(*index));
-    let left = embedded::without(row, change.field, probes.clone(), sets, key)?;
+    let probes = found_by.iter().filter_map(|index| rules.probes.get(*index));
+    let left = embedded::without(row, field, probes.clone(), sets, key)?;
     let Some(left) = left else {
         let mut refusals =
             probes.filter_map(|probe| Some((probe, probe.embedded.as_ref()?.null_refused.as_ref()?)));
@@ -197,6 +198,11 @@ struct Hit<'a> {
 }
 
 impl Hit<'_> {
+    fn contradicts(&self, other: &Self) -> bool {
+        let changes = self.change.as_ref().zip(other.change.as_ref());
+        changes.is_some_and(|(one, other)| contradict(one, other))
+    }
+
     fn changes(&self, field: usize) -> bool {
         self.change.as_ref().is_some_and(|change| change.iter().any(|change| change.field == field))
     }
@@ -297,14 +303,17 @@ fn outcome(hits: &[Hit<'_>]) -> Option<Option<Vec<FieldChange>>> {
     agreed.then_some(Some(one_for_each(changed)))
 }
 
-/// Hits in groups such that no hit changes a column that a hit of another group refers by: groups cannot affect each
-/// other.
+/// Hits in groups such that no hit changes a column that a hit of another group refers by, or overwrites otherwise: groups
+/// cannot affect each other.
 fn dependent(hits: &[Hit<'_>]) -> Vec<Vec<usize>> {
     let affects = |one: &Hit<'_>, other: &Hit<'_>| other.probe.decisive().any(|field| one.changes(field));
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (index, hit) in hits.iter().enumerate() {
         let touches = |group: &Vec<usize>| {
-            group.iter().any(|other| affects(hit, &hits[*other]) || affects(&hits[*other], hit))
+            group
+                .iter()
+                .map(|other| &hits[*other])
+                .any(|other| affects(hit, other) || affects(other, hit) || hit.contradicts(other))
         };
         let (joined, apart): (Vec<_>, Vec<_>) = groups.into_iter().partition(touches);
         groups = apart;
@@ -332,17 +341,18 @@ fn play(hits: &[Hit<'_>], order: &[usize]) -> Option<Vec<FieldChange>> {
 /// One change for each field, sorted: a new value replaces what another change would have left of the old one, and all that is to
 /// be taken out of one value is taken out together.
 fn one_for_each(mut changes: Vec<FieldChange>) -> Vec<FieldChange> {
-    changes.sort_by_key(|change| (change.field, !change.without.is_empty()));
+    changes.sort_by_key(|change| (change.field, matches!(change.becomes, NewField::Without(_))));
     let mut merged: Vec<FieldChange> = Vec::with_capacity(changes.len());
     for change in changes {
-        match merged.last_mut().filter(|last| last.field == change.field) {
-            Some(last) if last.without.is_empty() => {}
-            Some(last) => {
-                last.without.extend(change.without);
-                last.without.sort_unstable();
-                last.without.dedup();
+        let last = merged.last_mut().filter(|last| last.field == change.field);
+        match (last.map(|last| &mut last.becomes), change.becomes) {
+            (None, becomes) => merged.push(FieldChange { becomes, ..change }),
+            (Some(NewField::Without(all)), NewField::Without(more)) => {
+                all.extend(more);
+                all.sort_unstable();
+                all.dedup();
             }
-            None => merged.push(change),
+            (Some(_), _) => {}
         }
     }
     merged

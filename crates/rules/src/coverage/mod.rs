@@ -224,8 +224,17 @@ impl<'a> Judged<'a> {
         });
         match rules.next().map(|reference| &reference.on_erase) {
             Some(OnErase::Keep { because }) => return Covered::Kept(because.clone()),
-            Some(OnErase::Drop | OnErase::Null | OnErase::Remove(_)) => return Covered::Rule,
+            Some(OnErase::Drop | OnErase::Null | OnErase::Remove(_) | OnErase::Mask { .. }) => {
+                return Covered::Rule;
+            }
             None => {}
+        }
+        let overwrites = |reference: &Reference| {
+            reference.from.table == table.name
+                && reference.overwritten().iter().any(|(name, _)| *name == column.name)
+        };
+        if self.references.iter().any(overwrites) {
+            return Covered::Rule;
         }
         if let Some(because) = self.ruled_out(table, column, why) {
             return Covered::RuledOut(because.to_owned());

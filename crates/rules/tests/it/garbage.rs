@@ -23,13 +23,13 @@ proptest! {
         cut in 0..200_usize,
     ) {
         let format = if text { CopyFormat::Text } else { CopyFormat::Binary };
-        let references = [Reference { child: 1, parent: 0, action: Action::Cascade, rule: None }, Reference { child: 1, parent: 1, action: Action::SetNull, rule: Some(Rule { kind: Some(1) }) }];
+        let references = [Reference { child: 1, parent: 0, action: Action::Cascade, rule: None }, Reference { child: 1, parent: 1, action: Action::SetNull, rule: Some(Rule { kind: Some(1), masks: true }) }];
         let catalog = catalog(2, &references);
         let layouts = [data(&catalog, 0, format), data(&catalog, 1, format)];
         let subject = SubjectRef { name: None, table: QualifiedName::new("public", "t0"), columns: None };
         let tombstones = Tombstones { subject, keys: Keys::Integers([1].into_iter().collect()) };
         let standing = Standing { erased: vec![tombstones], ..Standing::default() };
-        let mut chunk = encode(&[vec![Some(1), Some(1), Some(1), None], vec![Some(2), None, Some(7), Some(1)]], format);
+        let mut chunk = encode(&[vec![Some(1), Some(1), Some(5), Some(1), None], vec![Some(2), None, Some(5), Some(7), Some(1)]], format);
         let at = at.min(chunk.len());
         let end = (at + bytes.len()).min(chunk.len());
         chunk.splice(at..end, bytes);

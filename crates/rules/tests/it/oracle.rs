@@ -11,7 +11,7 @@ use lethe_rules::row_filter::Seeds;
 use lethe_rules::scan::Scan as _;
 use proptest::prelude::*;
 
-use crate::schema::{Reference, Row, Rule, catalog, data, encode, field, oid, rules};
+use crate::schema::{FIRST, MASKED, NOTE, Reference, Row, Rule, catalog, data, encode, field, oid, rules};
 use crate::{cases, seed};
 
 /// A few tables, references among them, and rows whose references mostly exist.
@@ -33,13 +33,13 @@ fn world() -> impl Strategy<Value = World> {
             0..tables,
             0..tables,
             prop_oneof![Just(Action::Cascade), Just(Action::NoAction), Just(Action::SetNull)],
-            prop::option::of(prop::option::of(0..3_i64)),
+            prop::option::of((prop::option::of(0..3_i64), any::<bool>())),
         )
             .prop_map(|(child, parent, action, rule)| Reference {
                 child,
                 parent,
                 action,
-                rule: rule.map(|kind| Rule { kind }),
+                rule: rule.map(|(kind, masks)| Rule { kind, masks }),
             });
         let references = prop::collection::vec(reference, 0..8);
         (references, Just(tables)).prop_flat_map(|(references, tables)| {
@@ -50,7 +50,7 @@ fn world() -> impl Strategy<Value = World> {
                     let references =
                         prop::collection::vec(prop::option::weighted(0.8, 0..30_i64), width(table));
                     let row = (kind, references).prop_map(|(kind, references)| {
-                        std::iter::once(kind).chain(references).collect::<Row>()
+                        [kind, Some(5)].into_iter().chain(references).collect::<Row>()
                     });
                     prop::collection::vec(row, 0..30)
                 })
@@ -130,6 +130,9 @@ fn naive(world: &World) -> Vec<Vec<Row>> {
         for row in &mut tables[reference.child] {
             if refers_to_gone(index, reference, row, &gone) {
                 row[field(&world.references, index)] = None;
+                if reference.rule.is_some_and(|rule| rule.masks) {
+                    row[NOTE] = Some(MASKED);
+                }
             }
         }
     }
@@ -188,7 +191,7 @@ fn masked_keys(world: &World) -> Anonymise {
             .columns
             .iter()
             .map(|column| &column.name)
-            .filter(|name| *name != "kind")
+            .filter(|name| !matches!(name.as_str(), "kind" | "note"))
             .map(mask)
             .collect(),
     });
@@ -237,12 +240,12 @@ proptest! {
         let expected = naive(&world);
         let (mut names, mut taken) = (BTreeMap::new(), BTreeSet::new());
         for (table, chunk) in filtered(&world, &masked_keys(&world)).iter().enumerate() {
-            let width = world.references.iter().filter(|reference| reference.child == table).count() + 2;
+            let width = world.references.iter().filter(|reference| reference.child == table).count() + FIRST;
             let found = decode(chunk, width, world.text[table]);
             prop_assert_eq!(found.len(), expected[table].len());
             for (row, expected) in found.iter().zip(&expected[table]) {
-                prop_assert_eq!(row[1], expected[1], "what is not masked");
-                for column in (0..width).filter(|column| *column != 1) {
+                prop_assert_eq!(&row[1..FIRST], &expected[1..FIRST], "what is not masked");
+                for column in (0..width).filter(|column| !(1..FIRST).contains(column)) {
                     prop_assert_eq!(row[column].is_some(), expected[column].is_some());
                     let (Some(new), Some(old)) = (row[column], expected[column]) else { continue };
                     if *names.entry(old).or_insert(new) == new {

@@ -6,12 +6,13 @@ use lethe_format::catalog::{
 };
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{CopyFormat, TableData};
+use lethe_format::mask::{Constant, Replacement};
 use lethe_format::reference::{Inside, OnErase, TableColumns, When};
 use lethe_format::{copy_binary, copy_text};
 
 const INT8: Oid = 20;
 
-/// Tables of bigint columns: a key `id`, a `kind` and references `r0`, `r1`, …
+/// Tables of bigint columns: a key `id`, a `kind`, a `note` and references `r0`, `r1`, …
 pub(crate) fn catalog(tables: usize, references: &[Reference]) -> Catalog {
     let width = |table: usize| FIRST + references.iter().filter(|reference| reference.child == table).count();
     let column = |attnum: usize| Column {
@@ -19,6 +20,7 @@ pub(crate) fn catalog(tables: usize, references: &[Reference]) -> Catalog {
         name: match attnum {
             0 => "id".to_owned(),
             1 => "kind".to_owned(),
+            2 => "note".to_owned(),
             _ => format!("r{}", attnum - FIRST),
         },
         type_oid: INT8,
@@ -98,10 +100,17 @@ pub(crate) struct Reference {
 pub(crate) struct Rule {
     /// It is about rows of this kind alone.
     pub(crate) kind: Option<i64>,
+    /// A row that stays gets another note.
+    pub(crate) masks: bool,
 }
 
+/// What a note becomes.
+pub(crate) const MASKED: i64 = 99;
+
+pub(crate) const NOTE: usize = 2;
+
 /// The position of the first reference in a row.
-const FIRST: usize = 2;
+pub(crate) const FIRST: usize = 3;
 
 /// The position of a reference in its child's rows.
 pub(crate) fn field(references: &[Reference], index: usize) -> usize {
@@ -121,13 +130,22 @@ pub(crate) fn rules(references: &[Reference]) -> Vec<lethe_format::reference::Re
             from: side(reference.child, format!("r{}", field(references, index) - FIRST)),
             to: side(reference.parent, "id".to_owned()),
             when: rule.kind.map(|kind| When { column: "kind".to_owned(), equals: kind.to_string() }),
-            on_erase: if reference.action == Action::SetNull { OnErase::Null } else { OnErase::Drop },
+            on_erase: match reference.action {
+                Action::SetNull if rule.masks => OnErase::Mask { set: vec![("note".to_owned(), masked())] },
+                Action::SetNull => OnErase::Null,
+                _ => OnErase::Drop,
+            },
         })
     };
     references.iter().enumerate().filter_map(rule).collect()
 }
 
-/// A row: the key, its kind, then the references.
+fn masked() -> Replacement {
+    let binary = Some(MASKED.to_be_bytes().to_vec());
+    Replacement::Constant(Constant { text: MASKED.to_string(), binary })
+}
+
+/// A row: the key, its kind, its note, then the references.
 pub(crate) type Row = Vec<Option<i64>>;
 
 pub(crate) fn data(catalog: &Catalog, table: usize, format: CopyFormat) -> TableData {
