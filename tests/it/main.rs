@@ -11,6 +11,8 @@ mod canary;
 mod capture;
 /// Columns that may refer to a person.
 mod coverage;
+/// What tells of rows that are gone.
+mod derived;
 /// Keys within arrays, documents and texts.
 mod embedded;
 /// Random schemas against the oracle.
@@ -49,6 +51,8 @@ mod resurrection;
 mod retention;
 /// Through S3, and databases that other programs made.
 mod s3;
+/// Erased people in the text of the schema.
+mod schema_text;
 /// A copy of everything in a second store.
 mod second_store;
 /// A database that nobody here made: a music shop with customers, employees and invoices.

@@ -714,8 +714,8 @@ pub(crate) struct Drill {
     /// Memory for rows on their way, such as 256M or 1G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
-    /// Answer for an objection that is a matter of judgement: capture_lag, unknown_reference, unclassified or
-    /// large_objects
+    /// Answer for an objection that is a matter of judgement: capture_lag, unknown_reference, unclassified,
+    /// large_objects or schema_text
     #[arg(long, value_name = "CODE")]
     pub(crate) acknowledge: Vec<Acknowledged>,
 }
@@ -759,8 +759,8 @@ pub(crate) struct Restore {
     /// Act as this role, which then owns everything
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
-    /// Answer for an objection that is a matter of judgement: capture_lag, unknown_reference, unclassified or
-    /// large_objects
+    /// Answer for an objection that is a matter of judgement: capture_lag, unknown_reference, unclassified,
+    /// large_objects or schema_text
     #[arg(long, value_name = "CODE")]
     pub(crate) acknowledge: Vec<Acknowledged>,
     /// Accept a ledger older than [ledger] max_age if it has exactly this entry, known from elsewhere (a number and a
@@ -783,6 +783,8 @@ pub(crate) enum Acknowledged {
     Unclassified,
     /// Large objects are stored, and nothing says whose they are
     LargeObjects,
+    /// The schema itself (a comment, a view, a name) names somebody who is erased
+    SchemaText,
 }
 
 impl Acknowledged {
@@ -792,6 +794,7 @@ impl Acknowledged {
             Self::UnknownReference => Code::UnknownReference,
             Self::Unclassified => Code::Unclassified,
             Self::LargeObjects => Code::LargeObjects,
+            Self::SchemaText => Code::SchemaText,
         }
     }
 }

@@ -52,6 +52,8 @@ pub enum Code {
     UnknownReference,
     /// Columns may refer to people, and nothing says what becomes of them.
     Unclassified,
+    /// The schema itself names somebody who is erased.
+    SchemaText,
     /// Large objects are stored, and nothing says whose they are.
     LargeObjects,
     /// The erasure is one that the server itself would refuse.

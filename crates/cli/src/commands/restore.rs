@@ -8,7 +8,7 @@ use lethe_engine::Repository;
 use lethe_engine::ledger::Freshness;
 use lethe_engine::progress::Progress;
 use lethe_engine::restore::{
-    LargeObjectCounts, OnlySubject, Plan, RestoreOptions, RestoreReport, Wanted, keep, prepare,
+    LargeObjectCounts, MayBeStale, OnlySubject, Plan, RestoreOptions, RestoreReport, Wanted, keep, prepare,
 };
 use lethe_format::audit::{Action, Facts};
 use lethe_format::ids::EventId;
@@ -281,6 +281,17 @@ fn show_large_objects(objects: &LargeObjectCounts, output: &Output) {
     }
 }
 
+fn show_stale(columns: &[MayBeStale], output: &Output) {
+    if !columns.is_empty() {
+        let named: Vec<String> =
+            columns.iter().map(|stale| format!("{}.{}", stale.table, stale.column)).collect();
+        output.say(format!(
+            "\nmay tell of rows that are gone, so have the application compute it anew: {}",
+            named.join(", ")
+        ));
+    }
+}
+
 fn show_report(report: &RestoreReport, output: &Output) {
     output.say(format!(
         "\n{:<40} {:>14} {:>14} {:>12} {:>10}",
@@ -301,6 +312,7 @@ fn show_report(report: &RestoreReport, output: &Output) {
     output.say(line("all", &report.rows));
     show_only(&report.only, output);
     show_large_objects(&report.large_objects, output);
+    show_stale(&report.may_be_stale, output);
     if report.masked.rows > 0 {
         output.say(format!(
             "\n{} rows were masked, in {} columns; what masked them is gone",

@@ -7,8 +7,8 @@ use lethe_engine::drill::{DrillEvidence, Stage};
 use lethe_engine::holds;
 use lethe_engine::prune::{PlanSummary, Receipt};
 use lethe_engine::restore::{
-    Bytes, LargeObjectCounts, Masked, RestoreEvidence, RestoreReport, RestoredTo, RowCounts, Seconds,
-    TableReport,
+    Bytes, LargeObjectCounts, Masked, MayBeStale, RestoreEvidence, RestoreReport, RestoredTo, RowCounts,
+    Seconds, TableReport,
 };
 use lethe_format::ids::EventId;
 use lethe_format::lease::Hold;
@@ -91,7 +91,17 @@ pub(super) fn restore() -> Report {
                 masked: Masked::default(),
                 rows: rows(1_234_567, 4_300, 12, 25),
                 tables,
-                large_objects: LargeObjectCounts::default(),
+                large_objects: LargeObjectCounts {
+                    stored: 12,
+                    restored: 9,
+                    of_dropped_rows: 1,
+                    unreferenced: 2,
+                },
+                may_be_stale: vec![MayBeStale {
+                    table: "public.kunder".to_owned(),
+                    column: HOSTILE.to_owned(),
+                    why: lethe_rules::derived::Kind::Counter,
+                }],
                 seconds: Seconds { plan: 12.3, load: 184.2, ready: 243.7, verified: 301.9 },
                 bytes: Bytes { stored: 912_680_550, plain: 3_456_789_012 },
                 acknowledged: vec![objection],

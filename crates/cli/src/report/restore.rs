@@ -1,7 +1,8 @@
 //! What was restored, how long it took, and which rows did not come back.
 
-use lethe_engine::restore::{RestoreEvidence, RestoredTo, RowCounts};
+use lethe_engine::restore::{MayBeStale, RestoreEvidence, RestoredTo, RowCounts};
 use lethe_format::ids::EventId;
+use lethe_rules::derived::Kind;
 use lethe_rules::target_label::TargetLabel;
 use serde::Serialize;
 
@@ -48,8 +49,18 @@ pub(super) fn write(facts: &Restored, page: &mut Page) {
         (words.program_of_the_run, Cell::text(format!("Lethe {}", evidence.version))),
         (words.report_id, Cell::id(&facts.id)),
     ]);
+    if report.large_objects.stored > 0 {
+        let objects = report.large_objects;
+        page.list(&[
+            (words.objects_stored, Cell::text(numbers.count(objects.stored))),
+            (words.objects_restored, Cell::text(numbers.count(objects.restored))),
+            (words.objects_of_dropped, Cell::text(numbers.count(objects.of_dropped_rows))),
+            (words.objects_unreferenced, Cell::text(numbers.count(objects.unreferenced))),
+        ]);
+    }
     stages(facts, page);
     rows(facts, page);
+    derived(facts, page);
     page.heading(words.acknowledged);
     if report.acknowledged.is_empty() {
         page.say(words.none_acknowledged);
@@ -64,6 +75,26 @@ pub(super) fn write(facts: &Restored, page: &mut Page) {
     }
 }
 
+/// What the application must look after itself.
+fn derived(facts: &Restored, page: &mut Page) {
+    let words = page.words;
+    let stale = &facts.evidence.report.may_be_stale;
+    if stale.is_empty() {
+        return;
+    }
+    page.heading(words.stale);
+    page.say(words.stale_text);
+    let line = |stale: &MayBeStale| {
+        let why = match stale.why {
+            Kind::Counter => words.stale_counter,
+            Kind::Search => words.stale_search,
+        };
+        vec![Cell::name(&stale.table), Cell::name(&stale.column), Cell::text(why)]
+    };
+    let lines: Vec<Vec<Cell>> = stale.iter().map(line).collect();
+    page.table(words.stale_table, &[words.table, words.column, words.why], &lines, None);
+}
+
 fn objection_name(words: &Words, code: lethe_rules::objection::Code) -> &'static str {
     use lethe_rules::objection::Code;
     match code {
@@ -71,6 +102,7 @@ fn objection_name(words: &Words, code: lethe_rules::objection::Code) -> &'static
         Code::UnknownReference => words.objection_unknown_reference,
         Code::Unclassified => words.objection_unclassified,
         Code::LargeObjects => words.objection_large_objects,
+        Code::SchemaText => words.objection_schema_text,
         // None but these can be answered for.
         _ => words.objection_other,
     }

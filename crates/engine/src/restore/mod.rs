@@ -32,6 +32,7 @@ mod preflight;
 mod references;
 mod scan;
 mod schedule;
+mod schema_text;
 mod select;
 mod sequences;
 mod statements;
@@ -40,7 +41,7 @@ mod unclassified;
 mod verify;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -52,6 +53,8 @@ use lethe_format::reference::{Reference, TableColumns};
 use lethe_postgres::{ConnectionSettings, Purpose, Server};
 use lethe_rules::anonymise::Anonymise;
 use lethe_rules::closure::Tombstones;
+pub use lethe_rules::derived::MayBeStale;
+use lethe_rules::derived::may_be_stale;
 pub use lethe_rules::large_objects::Counts as LargeObjectCounts;
 use lethe_rules::objection::{Code, Objection};
 use lethe_rules::row_filter::Counts;
@@ -159,6 +162,9 @@ pub struct RestoreReport {
     pub tables: Vec<TableReport>,
     #[serde(default)]
     pub large_objects: LargeObjectCounts,
+    /// Columns by which an application tells of rows that are not there any more.
+    #[serde(default)]
+    pub may_be_stale: Vec<MayBeStale>,
     pub seconds: Seconds,
     pub bytes: Bytes,
     /// Objections that were raised and that somebody has answered for.
@@ -255,8 +261,9 @@ pub async fn prepare(
         objections.extend(large_objects::objections(&manifest, &options.large_object_columns));
     }
     objections.extend(unclassified::objections(&manifest, &ledger, &options));
+    objections.extend(schema_text::by_keys(&manifest, &archive, &ledger, &options));
     let answered = |objection: &Objection| options.acknowledged.contains(&objection.code);
-    let (acknowledged, mut objections): (Vec<_>, Vec<_>) = objections.into_iter().partition(answered);
+    let (mut acknowledged, mut objections): (Vec<_>, Vec<_>) = objections.into_iter().partition(answered);
     objections.extend(constants::resolve(&server, &manifest, &mut options).await?);
     if masks {
         objections.extend(masking::objections(&server, &manifest, &ledger, &options).await?);
@@ -276,6 +283,12 @@ pub async fn prepare(
         }
         Err(other) => return Err(other),
     };
+    let addresses =
+        schema_text::by_addresses(repository, &manifest, &archive, &plan.filters, options.jobs, progress);
+    for objection in addresses.await? {
+        let answered = options.acknowledged.contains(&objection.code);
+        if answered { acknowledged.push(objection) } else { objections.push(objection) }
+    }
     if !objections.is_empty() {
         return Err(Error::Refused(objections));
     }
@@ -483,10 +496,18 @@ impl Prepared {
     ) -> RestoreReport {
         let (mut total, mut total_late, mut masked) = (Counts::default(), 0, 0);
         let mut rows = Vec::new();
+        let (mut dropped, mut changed) = (BTreeSet::new(), BTreeSet::new());
         for data in &self.manifest.tables {
             let counts = tables.get(&data.table).copied().unwrap_or_default();
             let late = late.get(&data.table).copied().unwrap_or(0);
             total.add(counts);
+            if counts.dropped > 0 {
+                dropped.insert(data.table);
+            }
+            // Where everybody is masked, nothing tells of anybody.
+            if counts.changed > 0 && self.label.holds_real_people() {
+                changed.insert(data.table);
+            }
             total_late += late;
             if self.plan.filters.masks_everybody(data.table) {
                 masked += counts.loaded;
@@ -503,6 +524,7 @@ impl Prepared {
             rows: RowCounts::new(total, total_late),
             tables: rows,
             large_objects: self.plan.large_objects,
+            may_be_stale: may_be_stale(&self.manifest.catalog, &self.options.references, &dropped, &changed),
             seconds,
             bytes: Bytes {
                 stored: self.manifest.all_chunks().map(|chunk| chunk.stored.len).sum(),

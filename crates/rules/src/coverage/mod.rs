@@ -5,7 +5,7 @@
 //! is *open*.
 
 mod masked;
-mod names;
+pub(crate) mod names;
 mod suggest;
 
 use std::collections::{BTreeMap, BTreeSet};

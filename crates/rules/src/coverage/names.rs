@@ -1,7 +1,7 @@
 //! What a column's name says. Names lie, so this is never a proof of anything: it is a reason to ask a person.
 
 /// A name in its words: `createdByUser`, `created_by_user` and `CREATED-BY-USER` are three spellings of one.
-pub(super) fn words(name: &str) -> Vec<String> {
+pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = vec![String::new()];
     let mut before_is_lower = false;
     for letter in name.chars() {
@@ -184,7 +184,7 @@ pub(super) fn is_personal(name: &str) -> bool {
 }
 
 /// Good enough for the names of tables: `users`, `people`, `companies`, `addresses`.
-pub(super) fn singular(word: &str) -> &str {
+pub(crate) fn singular(word: &str) -> &str {
     if word == "people" {
         return "person";
     }

@@ -118,6 +118,19 @@ words! {
         "Kolonner, der måske henviser til personer, og som ingen har taget stilling til:";
     objection_large_objects: "Large objects of which nothing says whose they are:",
         "Store objekter, som intet siger, hvem der ejer:";
+    objection_schema_text: "The schema itself names somebody who is erased:", "Selve skemaet nævner en, der er slettet:";
+    stale: "Columns that may be stale", "Kolonner, der måske ikke passer længere";
+    stale_text: "An application keeps these up itself, from rows of which some did not come back. Nothing computes them anew but the application.",
+        "Dem holder et program selv ajour ud fra rækker, hvoraf nogle ikke kom tilbage. Kun programmet kan beregne dem på ny.";
+    stale_table: "Columns that tell of other rows", "Kolonner, der fortæller om andre rækker";
+    stale_counter: "counts or sums up rows that are gone", "tæller eller summerer rækker, der er væk";
+    stale_search: "is searched in instead of rows that are gone", "gennemsøges i stedet for rækker, der er væk";
+    column: "Column", "Kolonne";
+    why: "Why", "Hvorfor";
+    objects_stored: "Large objects in the snapshot", "Store objekter i snapshottet";
+    objects_restored: "of these restored", "heraf gendannet";
+    objects_of_dropped: "of these with rows that were left out", "heraf med rækker, der blev udeladt";
+    objects_unreferenced: "of these with no row that refers to them", "heraf uden rækker, der henviser til dem";
     objection_other: "Another objection:", "En anden indvending:";
 
     // Drill.
