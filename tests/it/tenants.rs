@@ -9,9 +9,9 @@ use lethe_engine::Error;
 use lethe_engine::restore::{RestoreOptions, RestoreReport};
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ledger::{Keys, SubjectRef};
-use lethe_format::reference::{Inside, OnErase, Reference, TableColumns, When};
+use lethe_format::reference::{Inside, KeyPattern, OnErase, Reference, TableColumns, When};
 use lethe_rules::closure::Tombstones;
-use lethe_rules::objection::Code;
+use lethe_rules::objection::{Code, Objection};
 use lethe_tests::compare::{assert_same_rows, assert_same_sums};
 use lethe_tests::oracle;
 use lethe_tests::world::World;
@@ -173,5 +173,38 @@ async fn several_come_back_and_nobody_is_an_objection() {
         let Error::Refused(objections) = &error else { panic!("{error:?}") };
         assert!(objections.iter().all(|objection| objection.code == Code::NobodyToRestore), "{objections:?}");
         assert!(objections.iter().all(|objection| objection.object.contains("tenant")), "{objections:?}");
+    }
+}
+
+/// A country that only a text names would stay away, whatever becomes of such texts in an erasure.
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_rows_that_are_named_within_values_are_an_objection() {
+    let world = world(100).await;
+    let keep = || OnErase::Keep { because: "it is no person".to_owned() };
+    for (inside, on_erase) in [
+        (Inside { text: Some(KeyPattern::parse("in {}").expect("a pattern")), ..Inside::default() }, keep()),
+        (
+            Inside { text: Some(KeyPattern::parse("in {}").expect("a pattern")), ..Inside::default() },
+            OnErase::Null,
+        ),
+        (Inside::default(), keep()),
+    ] {
+        let whole = inside.is_whole();
+        let mut options = options(&["1"]);
+        let country = options.references.iter().find(|rule| rule.keeps().is_some()).expect("a rule").clone();
+        let from =
+            TableColumns { columns: vec!["body".to_owned()], table: QualifiedName::new("public", "notes") };
+        options.references.push(Reference { from, inside, on_erase, ..country });
+        let restored = restored(&world, options).await;
+        match restored {
+            Ok(_) => assert!(whole, "a shared row may be missing"),
+            Err(Error::Refused(objections)) => {
+                let is_it = |objection: &&Objection| objection.code == Code::UnsupportedReference;
+                let found = objections.iter().find(is_it).expect("the objection");
+                assert!(!whole && found.problem.contains("keys within"), "{objections:?}");
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+        world.server.sql("postgres", "DROP DATABASE restored");
     }
 }

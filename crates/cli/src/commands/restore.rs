@@ -8,7 +8,8 @@ use lethe_engine::Repository;
 use lethe_engine::ledger::Freshness;
 use lethe_engine::progress::Progress;
 use lethe_engine::restore::{
-    LargeObjectCounts, MayBeStale, OnlySubject, Plan, RestoreOptions, RestoreReport, Wanted, keep, prepare,
+    Kept, LargeObjectCounts, MayBeStale, OnlySubject, Plan, RestoreOptions, RestoreReport, Wanted, keep,
+    prepare,
 };
 use lethe_format::audit::{Action, Facts};
 use lethe_format::ids::EventId;
@@ -223,9 +224,7 @@ fn show_plan(plan: &Plan, output: &Output) {
     if !filtered.is_empty() && of_erased {
         output.say(format!("  rows of erased people may be in: {}", filtered.join(", ")));
     }
-    for (reference, because) in
-        plan.kept.iter().filter_map(|kept| kept.keeps().map(|because| (kept, because)))
-    {
+    for Kept { reference, because } in &plan.kept {
         output.say(format!("  {reference}: rows of erased people stay, because {because}"));
     }
     for incident in &plan.incidents {

@@ -7,8 +7,8 @@ use lethe_engine::drill::{DrillEvidence, Stage};
 use lethe_engine::holds;
 use lethe_engine::prune::{PlanSummary, Receipt};
 use lethe_engine::restore::{
-    Bytes, LargeObjectCounts, Masked, MayBeStale, RestoreEvidence, RestoreReport, RestoredTo, RowCounts,
-    Seconds, TableReport,
+    Bytes, Kept, LargeObjectCounts, Masked, MayBeStale, RestoreEvidence, RestoreReport, RestoredTo,
+    RowCounts, Seconds, TableReport,
 };
 use lethe_format::ids::EventId;
 use lethe_format::lease::Hold;
@@ -97,6 +97,10 @@ pub(super) fn restore() -> Report {
                     of_dropped_rows: 1,
                     unreferenced: 2,
                 },
+                kept: vec![Kept {
+                    reference: format!("public.fakturaer(kunde) → {HOSTILE}(id)"),
+                    because: "bogføringsloven kræver fem år".to_owned(),
+                }],
                 may_be_stale: vec![MayBeStale {
                     table: "public.kunder".to_owned(),
                     column: HOSTILE.to_owned(),

@@ -1,6 +1,6 @@
 //! What was restored, how long it took, and which rows did not come back.
 
-use lethe_engine::restore::{MayBeStale, RestoreEvidence, RestoredTo, RowCounts};
+use lethe_engine::restore::{Kept, MayBeStale, RestoreEvidence, RestoredTo, RowCounts};
 use lethe_format::ids::EventId;
 use lethe_rules::derived::Kind;
 use lethe_rules::target_label::TargetLabel;
@@ -60,6 +60,7 @@ pub(super) fn write(facts: &Restored, page: &mut Page) {
     }
     stages(facts, page);
     rows(facts, page);
+    kept(&report.kept, page);
     derived(facts, page);
     page.heading(words.acknowledged);
     if report.acknowledged.is_empty() {
@@ -73,6 +74,18 @@ pub(super) fn write(facts: &Restored, page: &mut Page) {
             .collect();
         page.items(&items);
     }
+}
+
+fn kept(kept: &[Kept], page: &mut Page) {
+    let words = page.words;
+    if kept.is_empty() {
+        return;
+    }
+    page.heading(words.kept_rows);
+    page.say(words.kept_rows_text);
+    let line = |kept: &Kept| vec![Cell::name(&kept.reference), Cell::text(&kept.because)];
+    let lines: Vec<Vec<Cell>> = kept.iter().map(line).collect();
+    page.table(words.kept_rows_table, &[words.reference, words.why], &lines, None);
 }
 
 /// What the application must look after itself.

@@ -162,6 +162,9 @@ pub struct RestoreReport {
     pub tables: Vec<TableReport>,
     #[serde(default)]
     pub large_objects: LargeObjectCounts,
+    /// References by which rows of erased people stayed, and why.
+    #[serde(default)]
+    pub kept: Vec<Kept>,
     /// Columns by which an application tells of rows that are not there any more.
     #[serde(default)]
     pub may_be_stale: Vec<MayBeStale>,
@@ -171,6 +174,23 @@ pub struct RestoreReport {
     pub acknowledged: Vec<Objection>,
     /// Peak resident memory of this process, in bytes.
     pub peak_rss: u64,
+}
+
+/// A `[[reference]]` with `on_erase = "keep"`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    pub reference: String,
+    pub because: String,
+}
+
+impl Kept {
+    fn of(references: &[Reference]) -> Vec<Self> {
+        let kept = |reference: &Reference| {
+            let because = reference.keeps()?.to_owned();
+            Some(Self { reference: reference.to_string(), because })
+        };
+        references.iter().filter_map(kept).collect()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -524,6 +544,7 @@ impl Prepared {
             rows: RowCounts::new(total, total_late),
             tables: rows,
             large_objects: self.plan.large_objects,
+            kept: self.plan.kept.clone(),
             may_be_stale: may_be_stale(&self.manifest.catalog, &self.options.references, &dropped, &changed),
             seconds,
             bytes: Bytes {

@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 use lethe_format::ids::{Oid, SnapshotId};
 use lethe_format::ledger::{Head, Keys, SubjectRef};
 use lethe_format::manifest::{Chunk, CopyFormat, Manifest};
-use lethe_format::reference::Reference;
 use lethe_postgres::capture::former_keys_table;
 use lethe_rules::closure::{Closure, Tombstones, subject_key};
 use lethe_rules::large_objects::Counts as LargeObjectCounts;
@@ -18,7 +17,7 @@ use serde::Serialize;
 use std::sync::Arc;
 
 use super::large_objects::{self, RestoredObjects};
-use super::{Masked, OnlySubject, RestoreOptions, decode, fetch, only, scan};
+use super::{Kept, Masked, OnlySubject, RestoreOptions, decode, fetch, only, scan};
 use crate::ledger::VerifiedLedger;
 use crate::progress::Progress;
 use crate::{Error, Repository, objects};
@@ -46,7 +45,7 @@ pub struct Plan {
     /// In the order in which they are loaded: the largest first.
     pub tables: Vec<PlannedTable>,
     /// References by which rows of erased people stay, with the reasons.
-    pub kept: Vec<Reference>,
+    pub kept: Vec<Kept>,
     /// What somebody has done to the ledger; restoring goes on by what was written first.
     pub incidents: Vec<String>,
     /// Set if the snapshot goes before the restore is likely to be done: from then on no lease keeps it.
@@ -121,7 +120,7 @@ pub(super) async fn make(
         inactive: newly_inactive.as_ref().map_or(0, |(_, keys)| keys.len()),
         only: only::named(&options.only),
         tables,
-        kept: options.references.iter().filter(|rule| rule.keeps().is_some()).cloned().collect(),
+        kept: Kept::of(&options.references),
         incidents: ledger.incidents().to_vec(),
         goes_at: goes_too_soon(manifest, Timestamp::now()),
         large_objects: counts,

@@ -21,6 +21,8 @@ mod ddl;
 /// The bodies of the fuzz targets.
 #[path = "../../../../fuzz/entry_points.rs"]
 mod entry_points;
+/// A stored manifest.
+mod manifest;
 /// The same over a corpus and what becomes of it.
 mod mutated;
 /// Names, literals and the notation of subjects.

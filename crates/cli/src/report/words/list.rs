@@ -119,6 +119,11 @@ words! {
     objection_large_objects: "Large objects of which nothing says whose they are:",
         "Store objekter, som intet siger, hvem der ejer:";
     objection_schema_text: "The schema itself names somebody who is erased:", "Selve skemaet nævner en, der er slettet:";
+    kept_rows: "Rows that stay by decision", "Rækker, der bliver efter beslutning";
+    kept_rows_text: "Rows that refer to erased people by these references stay as they are, as somebody has decided, for this reason.",
+        "Rækker, der henviser til slettede personer på denne måde, bliver, som de er; det har nogen besluttet af denne grund.";
+    kept_rows_table: "References by which rows stay", "Henvisninger, hvis rækker bliver";
+    reference: "Reference", "Henvisning";
     stale: "Columns that may be stale", "Kolonner, der måske ikke passer længere";
     stale_text: "An application keeps these up itself, from rows of which some did not come back. Nothing computes them anew but the application.",
         "Dem holder et program selv ajour ud fra rækker, hvoraf nogle ikke kom tilbage. Kun programmet kan beregne dem på ny.";
