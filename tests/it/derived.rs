@@ -6,7 +6,7 @@ use lethe_format::reference::{Inside, OnErase, Reference, TableColumns};
 use lethe_tests::world::World;
 
 const SCHEMA: &str = "
-    CREATE TABLE users (id int PRIMARY KEY, name text, posts_count int, badges_count int, visits_count int, score int, last_post_at timestamptz, discount numeric);
+    CREATE TABLE users (id int PRIMARY KEY, last_name text, posts_count int, badges_count int, visits_count int, score int, last_post_at timestamptz, discount numeric);
     CREATE TABLE forums (id int PRIMARY KEY, title text, post_count int, search tsvector);
     CREATE TABLE posts (id int PRIMARY KEY, user_id int REFERENCES users ON DELETE CASCADE, forum_id int REFERENCES forums, body text,
         words int GENERATED ALWAYS AS (length(body)) STORED, tsv tsvector GENERATED ALWAYS AS (to_tsvector('simple', body)) STORED,

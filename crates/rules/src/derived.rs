@@ -87,7 +87,9 @@ fn counts(
     let is_number =
         matches!(base, Some("int2" | "int4" | "int8" | "numeric" | "float4" | "float8" | "money"));
     let sums = is_number && words.iter().any(|word| COUNTERS.contains(&word.as_str()));
-    let tells_of_last = words.first().is_some_and(|word| LAST.contains(&word.as_str())) && words.len() > 1;
+    // But a last name is somebody's own.
+    let tells_of_last = words.first().is_some_and(|word| LAST.contains(&word.as_str()))
+        && words.get(1).is_some_and(|word| word != "name");
     if !sums && !tells_of_last {
         return false;
     }
