@@ -9,6 +9,8 @@ mod audit;
 mod canary;
 /// Deletions that the source database reports itself.
 mod capture;
+/// Columns that are erased as a whole.
+mod columns;
 /// Columns that may refer to a person.
 mod coverage;
 /// What tells of rows that are gone.

@@ -263,6 +263,17 @@ pub(crate) enum Tombstone {
     /// Take people off the ledger again who were put there by mistake
     #[command(after_help = EXIT_CODES)]
     Revoke(TombstoneKeys),
+    /// Put columns on the ledger: what they held does not come back, whoever it is about
+    ///
+    /// For data that is no longer collected. A restore leaves them empty, or writes what the [[mask]] of lethe.toml says for them.
+    ///
+    /// Example:
+    ///   lethe tombstone erase-columns "public.users(phone, birthday)" --request TICKET-13
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    EraseColumns(EraseColumns),
+    /// Take columns off the ledger again
+    #[command(after_help = EXIT_CODES)]
+    RevokeColumns(RevokeColumns),
     /// Show the entries: numbers, kinds, subjects and counts, never ids
     #[command(after_help = EXIT_CODES)]
     List,
@@ -680,6 +691,23 @@ pub(crate) struct TombstoneKeys {
     /// These are keys, though they look like names or e-mail addresses; the key column must be text
     #[arg(long)]
     pub(crate) confirm_ids: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EraseColumns {
+    /// schema.table(column, …)
+    #[arg(value_name = "COLUMNS")]
+    pub(crate) columns: String,
+    /// They are empty in the database already, or gone: snapshots that are taken from now on come back as they are
+    #[arg(long)]
+    pub(crate) already_deleted: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RevokeColumns {
+    /// schema.table(column, …)
+    #[arg(value_name = "COLUMNS")]
+    pub(crate) columns: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

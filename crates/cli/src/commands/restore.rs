@@ -224,6 +224,12 @@ fn show_plan(plan: &Plan, output: &Output) {
     if !filtered.is_empty() && of_erased {
         output.say(format!("  rows of erased people may be in: {}", filtered.join(", ")));
     }
+    if !plan.erased_columns.is_empty() {
+        output.say(format!(
+            "  erased as a whole, so what they held does not come back: {}",
+            plan.erased_columns.join(", ")
+        ));
+    }
     for Kept { reference, because } in &plan.kept {
         output.say(format!("  {reference}: rows of erased people stay, because {because}"));
     }

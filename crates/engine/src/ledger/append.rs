@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use lethe_format::catalog::QualifiedName;
 use lethe_format::ids::{Digest, SnapshotId};
 use lethe_format::layout;
 use lethe_format::ledger::{
@@ -54,6 +55,13 @@ impl NewEntry {
     #[must_use]
     pub fn about(kind: Kind, subject: SubjectRef, keys: Keys) -> Self {
         Self { subject: Some(subject), keys: Some(keys), ..Self::of(kind) }
+    }
+
+    /// An entry that names columns of a table.
+    #[must_use]
+    pub fn about_columns(kind: Kind, table: QualifiedName, columns: Vec<String>) -> Self {
+        let subject = SubjectRef { name: None, table, columns: Some(columns) };
+        Self { subject: Some(subject), ..Self::of(kind) }
     }
 }
 

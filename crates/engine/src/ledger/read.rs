@@ -237,10 +237,10 @@ impl VerifiedLedger {
         self.standing(0).erased
     }
 
-    /// True if entries after `seq` say anything about anybody.
+    /// True if entries after `seq` say anything about anybody, or about a column.
     #[must_use]
     pub fn speaks_of_people_after(&self, seq: Seq) -> bool {
-        self.entries.iter().any(|entry| entry.header.seq > seq && entry.header.kind.has_keys())
+        self.entries.iter().any(|entry| entry.header.seq > seq && entry.header.kind.is_about_rows())
     }
 
     /// Refuses a ledger that is older than a snapshot, or that has forgotten people whom the snapshot may hold.

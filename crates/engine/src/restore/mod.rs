@@ -437,7 +437,7 @@ impl Prepared {
     /// By what rows are filtered: as long as this is the same, what was loaded stays as it is.
     fn rules(&self) -> Result<String, Error> {
         let mut hash = blake3::Hasher::new();
-        for entry in self.ledger.entries().iter().filter(|entry| entry.header.kind.has_keys()) {
+        for entry in self.ledger.entries().iter().filter(|entry| entry.header.kind.is_about_rows()) {
             hash.update(&entry.header.seq.to_be_bytes());
         }
         for reference in &self.options.references {

@@ -44,6 +44,8 @@ pub struct Plan {
     pub only: Vec<OnlySubject>,
     /// In the order in which they are loaded: the largest first.
     pub tables: Vec<PlannedTable>,
+    /// Columns of this snapshot that the ledger says are erased as a whole: `schema.table.column`.
+    pub erased_columns: Vec<String>,
     /// References by which rows of erased people stay, with the reasons.
     pub kept: Vec<Kept>,
     /// What somebody has done to the ledger; restoring goes on by what was written first.
@@ -120,6 +122,15 @@ pub(super) async fn make(
         inactive: newly_inactive.as_ref().map_or(0, |(_, keys)| keys.len()),
         only: only::named(&options.only),
         tables,
+        erased_columns: standing
+            .columns
+            .iter()
+            .filter(|erased| {
+                let table = manifest.catalog.table_named(&erased.table);
+                table.is_some_and(|table| table.column_named(&erased.column).is_some())
+            })
+            .map(|erased| format!("{}.{}", erased.table, erased.column))
+            .collect(),
         kept: Kept::of(&options.references),
         incidents: ledger.incidents().to_vec(),
         goes_at: goes_too_soon(manifest, Timestamp::now()),

@@ -91,6 +91,10 @@ impl Header {
         if header.kind.has_keys() && (header.body.is_none() || header.subject.is_none()) {
             return Err(Error::malformed(HEADER, "an entry of this kind needs a subject and a body"));
         }
+        let columns = header.subject.as_ref().and_then(|subject| subject.columns.as_ref());
+        if header.kind.has_columns() && (columns.is_none_or(Vec::is_empty) || header.body.is_some()) {
+            return Err(Error::malformed(HEADER, "an entry of this kind names columns, and has no body"));
+        }
         if (header.kind == Kind::Expired) != header.expiry.is_some() {
             return Err(Error::malformed(
                 HEADER,

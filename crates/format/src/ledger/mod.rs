@@ -40,12 +40,28 @@ pub enum Kind {
     Erased,
     Anonymised,
     Revoked,
+    /// Columns of a table are erased, whoever their values are about.
+    ColumnsErased,
+    /// They are not, after all.
+    ColumnsRevoked,
     Heartbeat,
     CutOver,
     Expired,
 }
 
 impl Kind {
+    /// True for the kinds that say something about rows: which are restored, and with which values.
+    #[must_use]
+    pub fn is_about_rows(self) -> bool {
+        self.has_keys() || self.has_columns()
+    }
+
+    /// True for the kinds that name columns, and nobody.
+    #[must_use]
+    pub fn has_columns(self) -> bool {
+        matches!(self, Self::ColumnsErased | Self::ColumnsRevoked)
+    }
+
     /// True for the kinds that name people.
     #[must_use]
     pub fn has_keys(self) -> bool {
@@ -60,6 +76,8 @@ impl fmt::Display for Kind {
             Self::Erased => "erased",
             Self::Anonymised => "anonymised",
             Self::Revoked => "revoked",
+            Self::ColumnsErased => "columns_erased",
+            Self::ColumnsRevoked => "columns_revoked",
             Self::Heartbeat => "heartbeat",
             Self::CutOver => "cut_over",
             Self::Expired => "expired",

@@ -150,7 +150,7 @@ impl Binder<'_> {
             let column = found
                 .column_named(name)
                 .ok_or_else(|| unknown(format!("{} has no column {name}", found.name)))?;
-            if let Some(problem) = self.refusal(found, column, replacement) {
+            if let Some(problem) = refusal(self.catalog, found, column, replacement) {
                 return Err(refuse(Code::MaskRefused, format!("{}.{name}: {problem}", found.name)));
             }
             let Some(position) = field(layout, column.attnum) else {
@@ -164,42 +164,6 @@ impl Binder<'_> {
             fills.push((position, fill));
         }
         Ok(Mask { keys, fields, reader: KeyReader::new(readers), fills })
-    }
-
-    /// Why the column must not be overwritten so: the restored database would contradict itself.
-    fn refusal(&self, table: &Table, column: &Column, replacement: &Replacement) -> Option<String> {
-        let is = |attnum: AttNum, relation: Oid| {
-            columns_in(self.catalog, relation, &[attnum], table.oid)
-                .is_some_and(|mapped| mapped[0] == column.attnum)
-        };
-        for key in &self.catalog.foreign_keys {
-            let refers = family::leaves(self.catalog, key.child).contains(&table.oid)
-                && key.columns.iter().any(|pair| is(pair.child, key.child));
-            let referred = family::leaves(self.catalog, key.parent).contains(&table.oid)
-                && key.columns.iter().any(|pair| is(pair.parent, key.parent));
-            if refers || referred {
-                return Some(format!("it is a part of foreign key {}", key.name));
-            }
-        }
-        for unique in table.unique_keys.iter().filter(|unique| unique.columns.contains(&column.attnum)) {
-            if unique.primary {
-                return Some("it is a part of the primary key".to_owned());
-            }
-            let same = match replacement {
-                Replacement::Constant(_) => unique.columns.len() == 1,
-                Replacement::Null => unique.nulls_not_distinct,
-                Replacement::Random | Replacement::Fake(_) => false,
-            };
-            if same {
-                return Some(format!("unique key {} does not allow the same value twice", unique.name));
-            }
-        }
-        if hazards::is_partition_key(self.catalog, table, &|attnum| attnum == column.attnum) {
-            return Some("rows are partitioned by it".to_owned());
-        }
-        (*replacement == Replacement::Null)
-            .then(|| hazards::refuses_null(self.catalog, table, column))
-            .flatten()
     }
 
     fn add_keys(&mut self, tombstones: &Tombstones) -> Result<(), Objection> {
@@ -246,6 +210,44 @@ pub(crate) fn fill(
         Some(random) => random,
     };
     Ok(Fill::Made(Made { kind, by: By::Row }))
+}
+
+/// Why the column must not be overwritten so: the restored database would contradict itself.
+pub(super) fn refusal(
+    catalog: &Catalog,
+    table: &Table,
+    column: &Column,
+    replacement: &Replacement,
+) -> Option<String> {
+    let is = |attnum: AttNum, relation: Oid| {
+        columns_in(catalog, relation, &[attnum], table.oid).is_some_and(|mapped| mapped[0] == column.attnum)
+    };
+    for key in &catalog.foreign_keys {
+        let refers = family::leaves(catalog, key.child).contains(&table.oid)
+            && key.columns.iter().any(|pair| is(pair.child, key.child));
+        let referred = family::leaves(catalog, key.parent).contains(&table.oid)
+            && key.columns.iter().any(|pair| is(pair.parent, key.parent));
+        if refers || referred {
+            return Some(format!("it is a part of foreign key {}", key.name));
+        }
+    }
+    for unique in table.unique_keys.iter().filter(|unique| unique.columns.contains(&column.attnum)) {
+        if unique.primary {
+            return Some("it is a part of the primary key".to_owned());
+        }
+        let same = match replacement {
+            Replacement::Constant(_) => unique.columns.len() == 1,
+            Replacement::Null => unique.nulls_not_distinct,
+            Replacement::Random | Replacement::Fake(_) => false,
+        };
+        if same {
+            return Some(format!("unique key {} does not allow the same value twice", unique.name));
+        }
+    }
+    if hazards::is_partition_key(catalog, table, &|attnum| attnum == column.attnum) {
+        return Some("rows are partitioned by it".to_owned());
+    }
+    (*replacement == Replacement::Null).then(|| hazards::refuses_null(catalog, table, column)).flatten()
 }
 
 /// NULL or a constant in the table's COPY format; none if no server has converted it yet.

@@ -9,6 +9,7 @@
 
 mod bind;
 mod checks;
+mod erased;
 mod everybody;
 mod fake;
 mod fill;
@@ -25,6 +26,8 @@ use crate::key::{KeyBuffer, KeyReader, KeySet, ValueError};
 use crate::row_filter::{Row, Seeds};
 pub(crate) use bind::{bind, fill};
 pub use checks::Question;
+use erased::ErasedFields;
+pub(crate) use erased::bind as bind_erased;
 pub use everybody::{ColumnMask, Everybody, TableMask, bind as bind_everybody};
 pub use fake::Words;
 pub(crate) use fill::{Fill, Filled, Made};
@@ -80,6 +83,8 @@ pub(crate) struct Masks {
     pub subjects: Vec<(Oid, Vec<AttNum>)>,
     pub tables: BTreeMap<Oid, Vec<Mask>>,
     pub everybody: Everybody,
+    /// What the ledger says of whole columns.
+    pub erased: ErasedFields,
     pub words: Words,
 }
 
@@ -96,7 +101,9 @@ pub(crate) struct Mask {
 impl Masks {
     /// Whether any row of the table may be overwritten.
     pub(crate) fn touch(&self, table: Oid) -> bool {
-        self.of(table).next().is_some() || self.everybody.fills(table).is_some()
+        self.of(table).next().is_some()
+            || self.everybody.fills(table).is_some()
+            || self.erased.contains_key(&table)
     }
 
     fn of(&self, table: Oid) -> impl Iterator<Item = &Mask> {
@@ -132,6 +139,10 @@ impl Masks {
                 values.retain(|(other, _)| other != field);
                 values.extend(how.value(&self.words, after, *field, seeds, groups, number)?);
             }
+        }
+        for (field, how) in self.erased.get(&table).into_iter().flatten() {
+            values.retain(|(other, _)| other != field);
+            values.extend(how.value(&self.words, after, *field, seeds, groups, number)?);
         }
         let is_other =
             |(field, value): &Filled<'_>| after.fields.get(*field).copied().flatten() != value.as_deref();

@@ -146,13 +146,16 @@ impl Closure {
         objections.extend(more);
         let (everybody, more) = anonymise::bind_everybody(catalog, data, references, anonymise);
         objections.extend(more);
+        let (erased_fields, more) = anonymise::bind_erased(catalog, data, &standing.columns);
+        objections.extend(more);
+        masks.erased = erased_fields;
         (masks.everybody, masks.words) = (everybody, anonymise.words);
         let inactive = anonymise.inactive.as_ref().and_then(|rule| {
             let bound = anonymise::bind_inactive(catalog, data, rule, &masks);
             bound.map_err(|objection| objections.push(objection)).ok()
         });
         let read = inactive.iter().flat_map(|rule| rule.tables.iter().map(|bound| (bound.table, true)));
-        let masked = masks.tables.keys().copied().chain(masks.everybody.touched());
+        let masked = masks.tables.keys().chain(masks.erased.keys()).copied().chain(masks.everybody.touched());
         let others = masked.map(|table| (table, false)).chain(read);
         let built = match &owned {
             None => build::build(catalog, &edges, data, erased, gone, others),

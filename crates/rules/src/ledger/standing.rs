@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lethe_format::ledger::{Header, Keys, Kind, Seq, SubjectRef};
 
+use super::columns::{ErasedColumn, erased_columns};
 use super::key_union::KeyUnion;
 use crate::closure::Tombstones;
 
@@ -27,10 +28,17 @@ pub struct Standing {
     /// Of the erased keys, those that were written ahead of their deletion before the snapshot was begun: it may hold the
     /// people, or somebody else with their ids, and nobody can tell the two apart.
     pub written_ahead: u64,
+    /// The values of these columns do not come back, whoever they are about.
+    pub columns: Vec<ErasedColumn>,
 }
 
 /// Adds up the entries, in the order of the ledger, for a snapshot that was begun when entry `snapshot` was its head.
-pub fn standing<'a>(entries: impl IntoIterator<Item = &'a Entry>, snapshot: Seq) -> Standing {
+pub fn standing<'a>(
+    entries: impl IntoIterator<Item = &'a Entry, IntoIter: Clone>,
+    snapshot: Seq,
+) -> Standing {
+    let entries = entries.into_iter();
+    let columns = erased_columns(entries.clone().map(|entry| &entry.header), snapshot);
     // Subjects are told apart by what they are bound to, whatever name they were given.
     let mut subjects: BTreeMap<SubjectRef, Subject> = BTreeMap::new();
     for Entry { header, keys } in entries {
@@ -39,7 +47,7 @@ pub fn standing<'a>(entries: impl IntoIterator<Item = &'a Entry>, snapshot: Seq)
         let later = header.seq > snapshot;
         subjects.entry(unnamed).or_default().take(header.kind, header.settled, later, keys);
     }
-    let mut result = Standing::default();
+    let mut result = Standing { columns, ..Standing::default() };
     for (subject, mut keys) in subjects {
         keys.gone.remove_all(&keys.later);
         keys.ahead.remove_all(&keys.later);
@@ -103,6 +111,7 @@ impl Subject {
                     set.remove(keys);
                 }
             }
+            Kind::ColumnsErased | Kind::ColumnsRevoked => {}
             Kind::Genesis | Kind::Heartbeat | Kind::CutOver | Kind::Expired => {}
         }
     }

@@ -2,6 +2,7 @@
 
 mod add;
 mod capture;
+mod columns;
 mod keys;
 mod list;
 
@@ -25,6 +26,13 @@ pub(crate) async fn run(settings: &Settings, command: Tombstone, output: &Output
             add::append(settings, args, kind, output).await
         }
         Tombstone::Revoke(args) => add::append(settings, args, Kind::Revoked, output).await,
+        Tombstone::EraseColumns(args) => {
+            let kind = Kind::ColumnsErased;
+            columns::append(settings, &args.columns, kind, args.already_deleted, output).await
+        }
+        Tombstone::RevokeColumns(args) => {
+            columns::append(settings, &args.columns, Kind::ColumnsRevoked, false, output).await
+        }
         Tombstone::List => list::list(settings, output).await,
         Tombstone::Verify => verify(settings, output).await,
         Tombstone::Heartbeat => heartbeat(settings, output).await,
