@@ -11,8 +11,13 @@ setup: ## Install what tests and demo need and is missing (PostgreSQL, cargo-nex
 	@deploy/setup.sh
 
 .PHONY: test
-test: setup check ## Formatter, lints, purity, licences and every test
+test: setup check ## Formatter, lints, purity, licences, every test and the reports' pages
 	@source deploy/test-servers.sh && cargo nextest run --workspace
+	@deploy/check-pages.sh
+
+.PHONY: pages
+pages: ## The reports' pages in Chromium (PICTURES=folder keeps what was seen)
+	@deploy/check-pages.sh
 
 .PHONY: check
 check: ## Formatter, lints, layers and what is in deploy, without tests

@@ -27,5 +27,8 @@ if [ "${1:-}" != "--demo" ]; then
     python3 -c 'import yaml' 2>/dev/null || /usr/bin/python3 -c 'import yaml' 2>/dev/null || {
         as_root apt-get update -qq; as_root apt-get install -y -qq --no-install-recommends python3-yaml
     }
+    # The reports' pages are looked at in a browser.
+    command -v chromium >/dev/null || { as_root apt-get update -qq; as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
+    command -v npm >/dev/null || { as_root apt-get update -qq; as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm; }
     cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
 fi
