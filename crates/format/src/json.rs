@@ -7,12 +7,14 @@
 mod cut;
 mod needle;
 mod path;
+mod remake;
 mod walk;
 
 pub use cut::without;
 pub use needle::Needle;
 pub use path::{Path, PathError, Step};
-pub use walk::{Error, Item, Scalar, Take, any, items};
+pub use remake::{Token, quote_into, remake};
+pub use walk::{Error, Item, Scalar, Take, any, items, spans};
 
 /// The version that `jsonb_send` puts before the text (`jsonb_recv` in `jsonb.c`).
 pub const JSONB_VERSION: u8 = 1;

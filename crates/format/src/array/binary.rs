@@ -78,6 +78,48 @@ impl<'a> Array<'a> {
         })
     }
 
+    /// The array with other elements in the places of its own. NULLs, dimensions and bounds stay.
+    ///
+    /// # Errors
+    /// [`Error`] if an element is not whole or a new one too long, and those of `with`, which is given each element and its place.
+    pub fn map<E: From<Error>>(
+        &self,
+        mut with: impl FnMut(usize, &[u8]) -> Result<Vec<u8>, E>,
+    ) -> Result<Vec<u8>, E> {
+        let mut has_null = false;
+        let mut written = Vec::with_capacity(self.elements.len());
+        for (place, element) in self.elements().enumerate() {
+            match element? {
+                Some(element) => put(&with(place, element)?, &mut written)?,
+                None => {
+                    has_null = true;
+                    written.extend_from_slice(&(-1_i32).to_be_bytes());
+                }
+            }
+        }
+        let mut array = head(self.dimensions.len(), has_null, self.element_type);
+        array.extend(self.dimensions.iter().flatten());
+        array.extend_from_slice(&written);
+        Ok(array)
+    }
+
+    /// An array of one dimension, or of none without elements. `element_type` is the OID of their type.
+    ///
+    /// # Errors
+    /// [`Error::Size`] if an element or their number is too large.
+    pub fn in_line(element_type: u32, elements: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
+        let size = i32::try_from(elements.len()).map_err(|_| Error::Size { len: elements.len() })?;
+        let mut array = head(usize::from(size > 0), false, element_type.to_be_bytes());
+        if size > 0 {
+            array.extend_from_slice(&size.to_be_bytes());
+            array.extend_from_slice(&1_i32.to_be_bytes());
+        }
+        for element in elements {
+            put(element, &mut array)?;
+        }
+        Ok(array)
+    }
+
     /// The array without the elements that are to go.
     ///
     /// # Errors
@@ -107,10 +149,8 @@ impl<'a> Array<'a> {
             }
         }
         let dimensions = if kept == 0 { &[] } else { self.dimensions };
-        let mut array = Vec::with_capacity(self.len);
-        array.extend_from_slice(&u32::try_from(dimensions.len()).unwrap_or(0).to_be_bytes());
-        array.extend_from_slice(&u32::from(has_null).to_be_bytes());
-        array.extend_from_slice(&self.element_type);
+        let mut array = head(dimensions.len(), has_null, self.element_type);
+        array.reserve(self.len);
         for [s0, s1, s2, s3, bound @ ..] in dimensions {
             let size = if in_line { kept.to_be_bytes() } else { [*s0, *s1, *s2, *s3] };
             array.extend_from_slice(&size);
@@ -119,6 +159,22 @@ impl<'a> Array<'a> {
         array.extend_from_slice(&written);
         Ok(array)
     }
+}
+
+/// What comes before the dimensions, of which there are six at most.
+fn head(dimensions: usize, has_null: bool, element_type: [u8; 4]) -> Vec<u8> {
+    let mut head = u32::try_from(dimensions).unwrap_or(0).to_be_bytes().to_vec();
+    head.extend_from_slice(&u32::from(has_null).to_be_bytes());
+    head.extend_from_slice(&element_type);
+    head
+}
+
+/// Appends an element with its length.
+fn put(element: &[u8], array: &mut Vec<u8>) -> Result<(), Error> {
+    let length = i32::try_from(element.len()).map_err(|_| Error::Size { len: element.len() })?;
+    array.extend_from_slice(&length.to_be_bytes());
+    array.extend_from_slice(element);
+    Ok(())
 }
 
 /// An element with its length; none if that is not possible.
@@ -177,6 +233,21 @@ mod tests {
             without_b(&array(&[(2, 1), (2, 0)], &[a, b, b, a])),
             array(&[(2, 1), (2, 0)], &[a, null, null, a])
         );
+    }
+
+    #[test]
+    fn elements_are_replaced_in_their_places() {
+        let (a, b, null) = (Some(b"aa".as_slice()), Some(b"b".as_slice()), None);
+        let longer =
+            |place: usize, element: &[u8]| Ok::<_, Error>([element, place.to_string().as_bytes()].concat());
+        let square = array(&[(2, 1), (2, 0)], &[a, b, null, a]);
+        let mapped = Array::read(&square).and_then(|array| array.map(longer)).expect("an array");
+        let (a0, b1, a3) = (Some(b"aa0".as_slice()), Some(b"b1".as_slice()), Some(b"aa3".as_slice()));
+        assert_eq!(mapped, array(&[(2, 1), (2, 0)], &[a0, b1, null, a3]));
+        let empty = array(&[], &[]);
+        assert_eq!(Array::read(&empty).and_then(|array| array.map(longer)).expect("an array"), empty);
+        assert_eq!(Array::in_line(25, &[]), Ok(empty));
+        assert_eq!(Array::in_line(25, &[b"aa".to_vec(), b"b".to_vec()]), Ok(array(&[(2, 1)], &[a, b])));
     }
 
     #[test]

@@ -89,6 +89,41 @@ impl<'a> TextArray<'a> {
         Ok(array)
     }
 
+    /// The array with other elements in the places of its own. NULLs, shape and bounds stay.
+    ///
+    /// # Errors
+    /// [`Error::Text`] if it is no array, and those of `with`, which is given each element and its place.
+    pub fn map<E: From<Error>>(
+        &self,
+        mut with: impl FnMut(usize, &[u8]) -> Result<Vec<u8>, E>,
+    ) -> Result<Vec<u8>, E> {
+        let (mut array, mut at) = (Vec::with_capacity(self.text.len()), 0);
+        for (place, element) in self.places().enumerate() {
+            let element = element?;
+            if let Some(value) = self.value(&element) {
+                array.extend_from_slice(&self.text[at..element.at.start]);
+                put(&with(place, &value)?, &mut array);
+                at = element.at.end;
+            }
+        }
+        array.extend_from_slice(&self.text[at..]);
+        Ok(array)
+    }
+
+    /// An array of one dimension, or an empty one.
+    #[must_use]
+    pub fn in_line(elements: &[Vec<u8>]) -> Vec<u8> {
+        let mut array = vec![b'{'];
+        for (place, element) in elements.iter().enumerate() {
+            if place > 0 {
+                array.push(b',');
+            }
+            put(element, &mut array);
+        }
+        array.push(b'}');
+        array
+    }
+
     /// The bounds of so many elements, from the lower one on.
     fn bounds(&self, count: usize) -> Result<Vec<u8>, Error> {
         let wrong = Error::Text { position: 1 };
@@ -121,6 +156,23 @@ impl<'a> TextArray<'a> {
             next.transpose()
         })
     }
+}
+
+/// Appends an element, in quotes unless it is plainly none of what needs them.
+fn put(element: &[u8], array: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:@+".contains(byte);
+    if !element.is_empty() && element.iter().all(is_plain) && !element.eq_ignore_ascii_case(b"NULL") {
+        array.extend_from_slice(element);
+        return;
+    }
+    array.push(b'"');
+    for byte in element {
+        if matches!(byte, b'"' | b'\\') {
+            array.push(b'\\');
+        }
+        array.push(*byte);
+    }
+    array.push(b'"');
 }
 
 fn unescape(inner: &[u8]) -> Vec<u8> {
@@ -270,5 +322,25 @@ mod tests {
         }
         let array = TextArray::read(b"[x:1]={5,6}").expect("a brace");
         assert!(array.without(|element| element == b"5").is_err());
+    }
+
+    #[test]
+    fn elements_are_replaced_in_their_places() {
+        for (text, mapped) in [
+            ("{}", "{}"),
+            ("{a,NULL,\"NULL\"}", "{a0,NULL,NULL2}"),
+            ("[0:1][1:1]={{\"x y\"},{\"\\\"\"}}", "[0:1][1:1]={{\"x y0\"},{\"\\\"1\"}}"),
+        ] {
+            let array = TextArray::read(text.as_bytes()).expect(text);
+            let found =
+                array.map(|place, element| Ok::<_, Error>([element, place.to_string().as_bytes()].concat()));
+            assert_eq!(String::from_utf8_lossy(&found.expect(text)), mapped, "{text}");
+        }
+        for hard in ["", "null", "a b", "{", "a,b", "\\", "\"", "ä", "2001-01-01 00:00:00"] {
+            let array = TextArray::in_line(&[hard.as_bytes().to_vec(), b"x".to_vec()]);
+            let array = String::from_utf8(array).expect("UTF-8");
+            assert_eq!(elements(&array), Ok(vec![Some(hard.to_owned()), Some("x".to_owned())]), "{array}");
+        }
+        assert_eq!(TextArray::in_line(&[]), b"{}");
     }
 }

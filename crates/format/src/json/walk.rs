@@ -37,7 +37,7 @@ impl Scalar<'_> {
     }
 }
 
-fn unquoted(quoted: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
+pub(super) fn unquoted(quoted: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
     let inner = quoted.get(1..quoted.len().checked_sub(1)?)?;
     if inner.contains(&b'\\') {
         let text: String = serde_json::from_slice(quoted).ok()?;
@@ -70,6 +70,20 @@ pub fn any(document: &[u8], path: &Path, mut asks: impl FnMut(Scalar<'_>) -> boo
     let mut walk = Walk::new(document, path, None, &mut asks);
     walk.document()?;
     Ok(walk.found)
+}
+
+/// Where the values at the path stand that `asks` says yes to, in their order.
+///
+/// # Errors
+/// [`Error`] if it is no JSON, as far as that must be known.
+pub fn spans(
+    document: &[u8],
+    path: &Path,
+    mut asks: impl FnMut(Scalar<'_>) -> bool,
+) -> Result<Vec<Range<usize>>, Error> {
+    let mut walk = Walk::new(document, path, Some(Take::Value), &mut asks);
+    walk.document()?;
+    Ok(walk.scalars)
 }
 
 /// What has to go where `asks` says yes. The document itself stays as it is: see [`super::without`].
@@ -106,6 +120,8 @@ struct Walk<'a, 'f> {
     take: Option<Take>,
     asks: &'f mut dyn FnMut(Scalar<'_>) -> bool,
     parts: Vec<Range<usize>>,
+    /// The values themselves, without what goes with them.
+    scalars: Vec<Range<usize>>,
     found: bool,
 }
 
@@ -116,7 +132,16 @@ impl<'a, 'f> Walk<'a, 'f> {
         take: Option<Take>,
         asks: &'f mut dyn FnMut(Scalar<'_>) -> bool,
     ) -> Self {
-        Self { document, at: 0, steps: path.steps(), take, asks, parts: Vec::new(), found: false }
+        Self {
+            document,
+            at: 0,
+            steps: path.steps(),
+            take,
+            asks,
+            parts: Vec::new(),
+            scalars: Vec::new(),
+            found: false,
+        }
     }
 
     fn document(&mut self) -> Result<Fate, Error> {
@@ -248,6 +273,7 @@ impl<'a, 'f> Walk<'a, 'f> {
             return Ok(Fate::Stays);
         }
         self.found = true;
+        self.scalars.push(start..self.at);
         Ok(if self.take == Some(Take::Object) && in_object { Fate::ObjectGoes } else { Fate::Goes })
     }
 

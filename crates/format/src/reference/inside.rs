@@ -72,6 +72,12 @@ impl KeyPattern {
         Ok(Self { before: before.to_owned(), after: after.to_owned() })
     }
 
+    /// The text with this key in its place.
+    #[must_use]
+    pub fn with(&self, key: &str) -> String {
+        [self.before.as_str(), key, &self.after].concat()
+    }
+
     /// What stands at the key's place; none if the text is another one.
     #[must_use]
     #[inline]
@@ -119,6 +125,7 @@ mod tests {
         ] {
             let parsed = KeyPattern::parse(pattern).expect(pattern);
             assert_eq!(parsed.key(text.as_bytes()), key.map(str::as_bytes), "{pattern} {text}");
+            assert!(key.is_none_or(|key| parsed.with(key) == text), "{pattern} {text}");
             assert_eq!(parsed.to_string(), pattern);
         }
         for wrong in ["", "user:", "{} and {}", "}{"] {
