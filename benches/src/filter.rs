@@ -93,7 +93,8 @@ fn filters(format: CopyFormat) -> Filters {
     let subject = SubjectRef { name: None, table: QualifiedName::new("public", "users"), columns: None };
     let keys = Keys::Integers((0..PEOPLE).step_by(100).collect());
     let standing = Standing { erased: vec![Tombstones { subject, keys }], ..Standing::default() };
-    let mut closure = Closure::new(&catalog, &[], &layouts, &standing, &Anonymise::default());
+    let mut closure =
+        Closure::new(&catalog, &[], &layouts, &standing, (&Anonymise::default(), &Default::default()));
     while closure.next_scan().is_some() {}
     closure.finish().expect("no objection")
 }
@@ -133,6 +134,7 @@ fn catalog() -> Catalog {
         kind: TypeKind::Base,
         extension: None,
         binary: true,
+        labels: Vec::new(),
     };
     let foreign_key = ForeignKey {
         name: "events_user_id_fkey".to_owned(),
@@ -167,5 +169,6 @@ fn catalog() -> Catalog {
         ],
         foreign_keys: vec![foreign_key],
         types: BTreeMap::from([(INT8, base(INT8, "int8")), (BYTEA, base(BYTEA, "bytea"))]),
+        labels: Vec::new(),
     }
 }

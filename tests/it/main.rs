@@ -35,6 +35,12 @@ mod large_objects;
 mod late;
 /// Ledgers that cannot be trusted.
 mod ledger;
+/// Security labels that are read as masks.
+mod mask_labels;
+/// Masked values that hold keys of others.
+mod masked_keys;
+/// Masks of every type.
+mod masks;
 /// What cannot be decided exactly.
 mod objections;
 /// A few subjects restored alone.

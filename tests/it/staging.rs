@@ -17,7 +17,7 @@ use lethe_tests::world::World;
 const COMPANY: &str = "
     CREATE TYPE mood AS ENUM ('fine', 'gone');
     CREATE TABLE account (id int PRIMARY KEY, login varchar(60) NOT NULL UNIQUE, name text NOT NULL, phone varchar(20), street text, note text,
-        born date, token uuid UNIQUE, ip inet, salary numeric(9,2), active boolean, doc jsonb NOT NULL, tags text[], code char(8), short varchar(3), at time,
+        born date, token uuid UNIQUE, ip inet, salary numeric(9,2), active boolean, doc jsonb NOT NULL, tags text[], code char(8), short varchar(3), at time, spot point,
         CHECK (login LIKE '%@%.%'), CHECK (note IS NOT NULL OR street IS NOT NULL OR phone IS NOT NULL), CHECK (salary >= 0),
         upper_name text GENERATED ALWAYS AS (upper(name)) STORED);
     CREATE TABLE odd (id int PRIMARY KEY, login text REFERENCES account (login), moods mood[], account_id bigint REFERENCES account (id),
@@ -52,7 +52,7 @@ fn mask(table: &str, columns: &[(&str, Replacement)]) -> TableMask {
         replacement: replacement.clone(),
         group: None,
     };
-    TableMask { table: name(table), columns: columns.iter().map(column).collect() }
+    TableMask { table: name(table), columns: columns.iter().map(column).collect(), by_label: false }
 }
 
 fn constant(text: &str) -> Replacement {
@@ -318,7 +318,7 @@ async fn masks_that_are_missing_or_would_break_the_database_are_refused_by_name(
         ("upper_name", Replacement::Fake(Fake::Name), "computed"),
         ("born", constant("canary"), "no value of its type"),
         ("nothing", Replacement::Null, "no such column"),
-        ("tags", Replacement::Random, "no random value"),
+        ("spot", Replacement::Random, "no random value"),
         ("note", Replacement::Null, "not hold"),
     ] {
         // The last one: a check that looks at NULL, of whose columns only one becomes NULL.

@@ -9,7 +9,7 @@ use lethe_format::reference::Reference;
 use lethe_postgres::capture::is_own_table;
 use lethe_postgres::sample::{Question, Values, look};
 use lethe_postgres::{ConnectionSettings, Purpose, Server, catalog};
-use lethe_rules::anonymise::TableMask;
+use lethe_rules::anonymise::{Labelled, TableMask, labelled};
 use lethe_rules::closure::subject_key;
 use lethe_rules::coverage::{
     CoveredColumn, Evidence, Seen, coverage, personal_columns, personal_names, suggest_masks,
@@ -65,22 +65,35 @@ pub async fn of_source(
     Ok(Found { catalog, columns, not_looked_at })
 }
 
-/// How many columns a database for masked data alone would still lack a mask for, and what can be guessed, in TOML.
+/// What a database for masked data alone would still lack.
+#[derive(Clone, Debug)]
+pub struct MissingMasks {
+    /// How many columns have no mask, and what can be guessed, in TOML.
+    pub unmasked: usize,
+    pub suggestion: String,
+    /// What the security labels of the source say.
+    pub labelled: Labelled,
+}
+
+/// Which columns neither the settings nor security labels mask.
 #[must_use]
 pub fn masks_for(
     catalog: &Catalog,
     references: &[Reference],
     classification: &Classification,
     masks: Vec<TableMask>,
-) -> (usize, String) {
+) -> MissingMasks {
+    let labelled = labelled(catalog, &masks, classification);
     let named = masks
         .iter()
+        .chain(&labelled.masks)
         .flat_map(|mask| mask.columns.iter().map(|column| (mask.table.clone(), column.name.clone())));
     let named: Vec<(QualifiedName, String)> = named.collect();
     let mut personal = personal_columns(catalog, references, classification);
     personal.retain(|column| !is_own_table(&column.0) && !named.contains(column));
     let left: Vec<&(QualifiedName, String)> = personal.iter().collect();
-    (left.len(), suggest_masks(catalog, &left))
+    let suggestion = suggest_masks(catalog, references, &left);
+    MissingMasks { unmasked: left.len(), suggestion, labelled }
 }
 
 /// By names and types alone, as a snapshot and a restore judge.

@@ -25,6 +25,21 @@ pub struct Catalog {
     pub foreign_keys: Vec<ForeignKey>,
     /// Every type that a column uses, and the types those are made of.
     pub types: BTreeMap<Oid, Type>,
+    /// Security labels of tables and columns by which `postgresql_anonymizer` would mask them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<SecurityLabel>,
+}
+
+/// `SECURITY LABEL FOR provider ON TABLE … IS 'label'` (`pg_seclabel`).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityLabel {
+    pub provider: String,
+    pub table: Oid,
+    /// None for the table itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<AttNum>,
+    pub label: String,
 }
 
 impl Catalog {
@@ -298,6 +313,9 @@ pub struct Type {
     /// True if the type has both a send and a receive function of its own.
     #[serde(default)]
     pub binary: bool,
+    /// An enum's labels in their order (`pg_enum`). Snapshots of earlier versions lack them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -47,7 +47,12 @@ pub(crate) enum KeyForm {
 impl KeyForm {
     /// Reads an element of an array; false if it is no key.
     #[inline]
-    fn read(&self, format: CopyFormat, element: &[u8], key: &mut KeyBuffer) -> Result<bool, ValueError> {
+    pub(crate) fn read(
+        &self,
+        format: CopyFormat,
+        element: &[u8],
+        key: &mut KeyBuffer,
+    ) -> Result<bool, ValueError> {
         let element = std::iter::once(element);
         match (self, format) {
             (Self::Stored(reader), CopyFormat::Binary) => reader.binary(element, key)?,
@@ -108,7 +113,7 @@ impl Embedded {
         }
     }
 
-    fn reads(&self, scalar: json::Scalar<'_>, key: &mut KeyBuffer) -> bool {
+    pub(crate) fn reads(&self, scalar: json::Scalar<'_>, key: &mut KeyBuffer) -> bool {
         matches!(&self.key, KeyForm::Written(written) if written.read_scalar(scalar, key))
     }
 }
@@ -153,7 +158,11 @@ pub(crate) fn without<'a>(
 }
 
 /// What stands before the text, and the text.
-fn document(value: &[u8], is_jsonb: bool, format: CopyFormat) -> Result<(&[u8], &[u8]), ValueError> {
+pub(crate) fn document(
+    value: &[u8],
+    is_jsonb: bool,
+    format: CopyFormat,
+) -> Result<(&[u8], &[u8]), ValueError> {
     if !is_jsonb || format == CopyFormat::Text {
         return Ok((&[], value));
     }
@@ -163,8 +172,8 @@ fn document(value: &[u8], is_jsonb: bool, format: CopyFormat) -> Result<(&[u8], 
     }
 }
 
-fn no_array(_: array::Error) -> ValueError {
-    ValueError::Malformed { expected: "array" }
+fn no_array(error: array::Error) -> ValueError {
+    error.into()
 }
 
 fn no_document(_: json::Error) -> ValueError {

@@ -13,7 +13,8 @@ use lethe_format::{copy_binary, copy_text};
 
 use crate::anonymise::{Filled, Masks};
 use crate::closure::{
-    FieldChange, NewField, Scratch, Sets, TableRules, Verdict, is_erased, is_hit, judge, verdict, without,
+    FieldChange, NewField, Probe, Scratch, Sets, TableRules, Verdict, is_erased, is_hit, judge, verdict,
+    without,
 };
 use crate::key::{KeyBuffer, KeyReader, ValueError};
 use crate::objection::Objection;
@@ -186,9 +187,10 @@ impl Filters {
             let value = match becomes {
                 NewField::Null => None,
                 NewField::Constant { copied, .. } => Some(Cow::Borrowed(copied.as_ref())),
-                NewField::Made(made) => {
-                    Some(Cow::Owned(made.by_row(rules.format, &self.masks.words, *field, seeds, number)))
-                }
+                NewField::Made(made) => made
+                    .by_row(row, *field, &self.masks.words, (seeds, number))
+                    .map_err(|cause| Error::Key { table: rules.name.clone(), cause })?
+                    .map(Cow::Owned),
                 NewField::Without(probes) => without(rules, &self.sets, row, *field, probes, key)
                     .map_err(|cause| Error::Key { table: rules.name.clone(), cause })?
                     .map_err(|Objection { problem, .. }| Error::Undecided {
@@ -303,7 +305,10 @@ impl Filters {
         let fills = self.masks.everybody.fills(table);
         let masked = |field: &usize| fills.into_iter().flatten().any(|(position, _)| position == field);
         self.rules.get(&table).is_none_or(|rules| {
-            !rules.probes.iter().any(|probe| probe.decisive().any(|field| masked(&field)))
+            let asked = |probe: &Probe| {
+                probe.fields.iter().copied().chain(probe.decisive()).any(|field| masked(&field))
+            };
+            !rules.probes.iter().any(asked)
         })
     }
 }

@@ -3,7 +3,9 @@
 use lethe_engine::coverage::{masks_for, of_source};
 use lethe_format::catalog::{Catalog, display_ident};
 use lethe_format::classification::Classification;
+use lethe_rules::anonymise::{ColumnMask, Labelled};
 use lethe_rules::coverage::{Covered, CoveredColumn, Why, suggest};
+use lethe_rules::objection::Objection;
 use serde_json::json;
 
 use crate::args::Coverage;
@@ -62,9 +64,12 @@ fn suggest_masks(
     output: &Output,
 ) -> Result<(), Failure> {
     let (references, masks) = (settings.references()?, settings.table_masks()?);
-    let (left, text) = masks_for(catalog, &references, classification, masks);
+    let missing = masks_for(catalog, &references, classification, masks);
+    say_labels(&missing.labelled, output);
+    let (left, text) = (missing.unmasked, missing.suggestion);
     output.say(text.trim_end());
-    let summary = json!({"unmasked": left, "suggestion": text});
+    let by_label: Vec<String> = masked_by_label(&missing.labelled).collect();
+    let summary = json!({"unmasked": left, "suggestion": text, "masked_by_label": by_label});
     if left > 0 {
         let failure = Failure::failed(format!("{left} columns may hold people's data and have no mask"));
         return Err(failure
@@ -74,6 +79,31 @@ fn suggest_masks(
     output.say("every column that may hold people's data has a mask");
     output.summary("coverage", &summary);
     Ok(())
+}
+
+/// As comments, so that the output stays settings.
+fn say_labels(labelled: &Labelled, output: &Output) {
+    for mask in masked_by_label(labelled) {
+        output.say(format!("# {mask}, by its security label"));
+    }
+    for column in &labelled.overruled {
+        output.say(format!("# {column} is masked by [[mask]], not by its security label"));
+    }
+    for Objection { object, problem, .. } in &labelled.objections {
+        output.say(format!("# {object}: {problem}"));
+    }
+    for table in &labelled.sampled {
+        output.say(format!("# {table}: its TABLESAMPLE label is not followed, all rows come"));
+    }
+}
+
+fn masked_by_label(labelled: &Labelled) -> impl Iterator<Item = String> {
+    labelled.masks.iter().flat_map(|mask| {
+        let name = |column: &ColumnMask| format!("{}.{}", mask.table, display_ident(&column.name));
+        mask.columns
+            .iter()
+            .map(move |column| format!("{} is masked with {:?}", name(column), column.replacement))
+    })
 }
 
 fn say(column: &CoveredColumn, output: &Output) {
@@ -99,5 +129,6 @@ fn words(why: &Why) -> &'static str {
         Why::DocumentNames => "names in it are like a person's data",
         Why::Document => "may hold anything",
         Why::FreeText => "text of any length",
+        Why::Labelled => "its security label says so",
     }
 }

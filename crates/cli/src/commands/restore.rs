@@ -8,8 +8,8 @@ use lethe_engine::Repository;
 use lethe_engine::ledger::Freshness;
 use lethe_engine::progress::Progress;
 use lethe_engine::restore::{
-    Kept, LargeObjectCounts, MayBeStale, OnlySubject, Plan, RestoreOptions, RestoreReport, Wanted, keep,
-    prepare,
+    Kept, LargeObjectCounts, MaskLabels, MayBeStale, OnlySubject, Plan, RestoreOptions, RestoreReport,
+    Wanted, keep, prepare,
 };
 use lethe_format::audit::{Action, Facts};
 use lethe_format::ids::EventId;
@@ -212,6 +212,7 @@ fn show_plan(plan: &Plan, output: &Output) {
             count(plan.masked.columns),
             count(plan.masked.rows)
         ));
+        show_labels(&plan.mask_labels, output);
     }
     let rows: u64 = plan.tables.iter().map(|table| table.rows).sum();
     let size: u64 = plan.tables.iter().map(|table| table.plain_bytes).sum();
@@ -262,6 +263,18 @@ fn show_plan(plan: &Plan, output: &Output) {
     }
     for table in &plan.tables {
         output.item("planned_table", table);
+    }
+}
+
+fn show_labels(labels: &MaskLabels, output: &Output) {
+    if labels.columns > 0 {
+        output.say(format!("  {} of the columns are masked by their security labels", count(labels.columns)));
+    }
+    for column in &labels.overruled {
+        output.say(format!("  {column}: masked by [[mask]], not by its security label"));
+    }
+    for table in &labels.sampled {
+        output.say(format!("  {table}: its TABLESAMPLE label is not followed, all rows come"));
     }
 }
 

@@ -48,7 +48,7 @@ fn table_mask(section: &MaskSection) -> Result<TableMask, Failure> {
         Ok(ColumnMask { name: name.clone(), replacement, group })
     };
     let columns = section.set.iter().map(column).collect::<Result<_, Failure>>()?;
-    Ok(TableMask { columns, table })
+    Ok(TableMask { columns, table, by_label: false })
 }
 
 pub(super) fn table(text: &str) -> Result<QualifiedName, Failure> {

@@ -205,7 +205,7 @@ async fn held(
         &manifest.references,
         &manifest.tables,
         &standing,
-        &Anonymise::default(),
+        (&Anonymise::default(), &Default::default()),
     );
     while let Some(tables) = closure.next_scan() {
         for data in manifest.tables.iter().filter(|data| tables.contains(&data.table)) {

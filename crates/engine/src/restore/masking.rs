@@ -4,11 +4,13 @@
 //! `[[mask]]` are masked, every column that may hold people's data must have one, what nobody can look into (large objects) and what
 //! Lethe itself keeps of keys stays away, and nothing is noted about people because of it.
 
+use std::sync::Arc;
+
 use lethe_format::classification::Classification;
 use lethe_format::manifest::Manifest;
 use lethe_postgres::capture::is_own_table;
 use lethe_postgres::{Server, ServerError, facts};
-use lethe_rules::anonymise::{Everybody, Question, bind_everybody};
+use lethe_rules::anonymise::{Everybody, Labelled, Question, bind_everybody, labelled};
 use lethe_rules::coverage::{personal_columns, unmasked, unmasked_objections};
 use lethe_rules::objection::Objection;
 use lethe_rules::target_label::{Said, TargetLabel, decide};
@@ -28,6 +30,36 @@ pub struct Masked {
     pub rows: u64,
 }
 
+/// What the security labels of the source have to say.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct MaskLabels {
+    /// Columns that are masked by their label, since the settings say nothing of them.
+    pub columns: u64,
+    /// Columns of which the settings say something else than their label.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overruled: Vec<String>,
+    /// Tables of which a label asks for a sample: here all rows come.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sampled: Vec<String>,
+}
+
+impl From<&Labelled> for MaskLabels {
+    fn from(found: &Labelled) -> Self {
+        Self {
+            columns: found.masks.iter().map(|mask| mask.columns.len() as u64).sum(),
+            overruled: found.overruled.clone(),
+            sampled: found.sampled.clone(),
+        }
+    }
+}
+
+/// The masks of everybody's rows, as they are bound to a snapshot once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BoundMasks {
+    pub everybody: Arc<Everybody>,
+    pub labels: MaskLabels,
+}
+
 /// The target's label, by everybody who says anything of it.
 pub(super) async fn label(
     server: &Server,
@@ -45,31 +77,47 @@ pub(super) fn leave_out(options: &mut RestoreOptions) {
     options.anonymise.everybody.clear();
 }
 
-/// Everything but the constants' binary form, which comes first ([`super::constants`]).
-pub(super) fn require(manifest: &Manifest, options: &mut RestoreOptions) {
+/// The masks of the settings, and of the source's security labels where the settings say nothing.
+pub(super) fn require(manifest: &Manifest, options: &mut RestoreOptions) -> Labelled {
     let own = manifest.catalog.tables.iter().map(|table| &table.name).filter(|name| is_own_table(name));
     options.anonymise.emptied = own.cloned().collect();
     // A copy for tests must not put anybody on the ledger; and all of them are masked already.
     options.anonymise.inactive = None;
+    let classification = said(manifest, options);
+    let found = labelled(&manifest.catalog, &options.anonymise.everybody, &classification);
+    options.anonymise.everybody.extend(found.masks.iter().cloned());
+    found
 }
 
-/// What speaks against the masks, or is not masked; the server is asked about `CHECK` constraints.
-pub(super) async fn objections(
+/// Binds the masks to the snapshot's rows, and asks the server about `CHECK` constraints. Constants have their binary form by then
+/// ([`super::constants`]).
+pub(super) async fn bind(
     server: &Server,
     manifest: &Manifest,
     ledger: &VerifiedLedger,
     options: &RestoreOptions,
-) -> Result<Vec<Objection>, Error> {
+) -> Result<(Everybody, Vec<Objection>), Error> {
     let catalog = &manifest.catalog;
-    // What does not fit is an objection of the plan.
-    let (masks, _) = bind_everybody(catalog, &manifest.tables, &options.references, &options.anonymise);
-    let mut objections = unmasked_of(manifest, ledger, options, &masks);
+    let (masks, mut objections) =
+        bind_everybody(catalog, &manifest.tables, &options.references, &options.anonymise);
+    objections.extend(unmasked_of(manifest, ledger, options, &masks));
     let (questions, more) = masks.questions(catalog, &words::english(), &rand::random());
     objections.extend(more);
     for question in &questions {
         objections.extend(ask(server, question).await?);
     }
-    Ok(objections)
+    Ok((masks, objections))
+}
+
+/// By the settings and by what was stored with the snapshot, together.
+fn said(manifest: &Manifest, options: &RestoreOptions) -> Classification {
+    let settings = options.classification.clone().unwrap_or_default();
+    let said = Classification { not_personal: options.not_personal.clone(), ..Classification::default() };
+    let classification = settings.with(&said);
+    match &manifest.classification {
+        Some(stored) => classification.with(stored),
+        None => classification,
+    }
 }
 
 fn unmasked_of(
@@ -78,14 +126,9 @@ fn unmasked_of(
     options: &RestoreOptions,
     masks: &Everybody,
 ) -> Vec<Objection> {
-    let settings = options.classification.clone().unwrap_or_default();
-    let said = Classification { not_personal: options.not_personal.clone(), ..Classification::default() };
     let subjects = ledger.erased().into_iter().map(|tombstones| tombstones.subject).collect();
     let known = Classification { subjects, not_personal: Vec::new() };
-    let mut classification = settings.with(&said).with(&known);
-    if let Some(stored) = &manifest.classification {
-        classification = classification.with(stored);
-    }
+    let classification = said(manifest, options).with(&known);
     let mut personal = personal_columns(&manifest.catalog, &options.references, &classification);
     personal.retain(|(table, _)| !is_own_table(table));
     unmasked_objections(&unmasked(&manifest.catalog, &personal, masks))

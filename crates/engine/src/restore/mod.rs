@@ -42,6 +42,7 @@ mod verify;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -68,7 +69,8 @@ use cut_over::CutOver;
 pub use evidence::{RestoreEvidence, RestoredTo, keep};
 pub(crate) use fetch::{chunk as fetch_chunk, schema};
 pub(crate) use load::Memory;
-pub use masking::Masked;
+use masking::BoundMasks;
+pub use masking::{MaskLabels, Masked};
 pub use only::OnlySubject;
 use outage::Outage;
 pub(crate) use plan::rows;
@@ -136,6 +138,7 @@ pub struct Prepared {
     archive: lethe_format::archive::Archive,
     ledger: VerifiedLedger,
     plan: Plan,
+    masks: BoundMasks,
     label: TargetLabel,
     /// Objections that were raised and that somebody has answered for.
     acknowledged: Vec<Objection>,
@@ -269,10 +272,13 @@ pub async fn prepare(
     options.anonymise.words = words::english();
     let label = masking::label(&server, begun.as_ref(), &options).await?;
     let masks = label.as_ref().is_ok_and(|label| !label.holds_real_people());
+    let mut bound = BoundMasks::default();
     if masks {
-        masking::require(&manifest, &mut options)
+        let found = masking::require(&manifest, &mut options);
+        bound.labels = (&found).into();
+        objections.extend(found.objections);
     } else {
-        masking::leave_out(&mut options)
+        masking::leave_out(&mut options);
     }
     let (references, unknown) = references::effective(&manifest, &options.references);
     objections.extend(unknown);
@@ -286,7 +292,9 @@ pub async fn prepare(
     let (mut acknowledged, mut objections): (Vec<_>, Vec<_>) = objections.into_iter().partition(answered);
     objections.extend(constants::resolve(&server, &manifest, &mut options).await?);
     if masks {
-        objections.extend(masking::objections(&server, &manifest, &ledger, &options).await?);
+        let (everybody, more) = masking::bind(&server, &manifest, &ledger, &options).await?;
+        bound.everybody = Arc::new(everybody);
+        objections.extend(more);
     }
     let label = match label {
         Ok(label) => label,
@@ -295,7 +303,7 @@ pub async fn prepare(
             TargetLabel::staging()
         }
     };
-    let plan = match plan::make(repository, &manifest, &ledger, &options, &label, progress).await {
+    let plan = match plan::make(repository, &manifest, &ledger, &options, &bound, &label, progress).await {
         Ok(plan) => plan,
         Err(Error::Refused(more)) => {
             objections.extend(more);
@@ -321,6 +329,7 @@ pub async fn prepare(
         archive,
         ledger,
         plan,
+        masks: bound,
         label,
         acknowledged,
         later_sequences,
@@ -500,9 +509,8 @@ impl Prepared {
 
     /// Makes the plan again by what the ledger says now.
     async fn plan_again(&mut self, ledger: VerifiedLedger, progress: &Progress) -> Result<(), Error> {
-        self.plan =
-            plan::make(&self.repository, &self.manifest, &ledger, &self.options, &self.label, progress)
-                .await?;
+        let Self { repository, manifest, options, masks, label, .. } = &*self;
+        self.plan = plan::make(repository, manifest, &ledger, options, masks, label, progress).await?;
         self.ledger = ledger;
         self.record_inactive().await
     }

@@ -17,7 +17,8 @@ use serde::Serialize;
 use std::sync::Arc;
 
 use super::large_objects::{self, RestoredObjects};
-use super::{Kept, Masked, OnlySubject, RestoreOptions, decode, fetch, only, scan};
+use super::masking::BoundMasks;
+use super::{Kept, MaskLabels, Masked, OnlySubject, RestoreOptions, decode, fetch, only, scan};
 use crate::ledger::VerifiedLedger;
 use crate::progress::Progress;
 use crate::{Error, Repository, objects};
@@ -31,6 +32,7 @@ pub struct Plan {
     pub label: TargetLabel,
     /// What is masked whoever it is about; rows as the snapshot has them.
     pub masked: Masked,
+    pub mask_labels: MaskLabels,
     /// Keys on the ledger that are erased and not revoked.
     pub tombstones: u64,
     /// Of those, the ones that were put on the ledger before the snapshot was begun, ahead of their deletion.
@@ -80,6 +82,7 @@ pub(super) async fn make(
     manifest: &Manifest,
     ledger: &VerifiedLedger,
     options: &RestoreOptions,
+    masks: &BoundMasks,
     label: &TargetLabel,
     progress: &Progress,
 ) -> Result<Plan, Error> {
@@ -88,7 +91,7 @@ pub(super) async fn make(
     tracing::info!(erased = tombstones, head = ledger.head().seq, hash = %ledger.head().hash, "filtering by");
     let former = former_keys(manifest, &standing.erased);
     standing.erased.extend(former);
-    let scanned = Scanned { repository, manifest, options, progress };
+    let scanned = Scanned { repository, manifest, options, masks, progress };
     let (filters, newly_inactive) = filters(&scanned, &standing).await?;
     let (restored_objects, counts) = large_objects::plan(&scanned, &filters, label).await?;
     let mut tables: Vec<PlannedTable> = manifest
@@ -116,6 +119,7 @@ pub(super) async fn make(
         ledger_head: ledger.head(),
         label: label.clone(),
         masked,
+        mask_labels: masks.labels.clone(),
         tombstones,
         written_ahead: standing.written_ahead,
         anonymised: count(&standing.anonymised),
@@ -146,6 +150,7 @@ pub(super) struct Scanned<'a> {
     repository: &'a Repository,
     pub(super) manifest: &'a Manifest,
     pub(super) options: &'a RestoreOptions,
+    masks: &'a BoundMasks,
     progress: &'a Progress,
 }
 
@@ -160,10 +165,11 @@ async fn filters(
     scanned: &Scanned<'_>,
     standing: &Standing,
 ) -> Result<(Filters, Option<(SubjectRef, Keys)>), Error> {
-    let Scanned { manifest, options, .. } = scanned;
+    let Scanned { manifest, options, masks, .. } = scanned;
+    let masks = (&options.anonymise, &masks.everybody);
     let (catalog, data, references) = (&manifest.catalog, &manifest.tables, &options.references);
     if options.only.is_empty() {
-        let mut closure = Closure::new(catalog, references, data, standing, &options.anonymise);
+        let mut closure = Closure::new(catalog, references, data, standing, masks);
         scanned.show(&mut closure).await?;
         let inactive = closure.newly_inactive();
         return Ok((closure.finish().map_err(Error::Refused)?, inactive));
@@ -171,7 +177,7 @@ async fn filters(
     let mut ownership = Closure::ownership(catalog, references, data, &options.only);
     scanned.show(&mut ownership).await?;
     let owned = ownership.into_owned().map_err(Error::Refused)?;
-    let mut closure = Closure::of_few(catalog, references, data, standing, &options.anonymise, owned);
+    let mut closure = Closure::of_few(catalog, references, data, standing, masks, owned);
     scanned.show(&mut closure).await?;
     let inactive = closure.newly_inactive();
     let filters = closure.finish().map_err(Error::Refused)?;

@@ -78,9 +78,17 @@ impl Statements {
         server: &Server,
         statement: &Statement,
     ) -> Result<(), Error> {
-        target
-            .run_once(server, statement.dump_id, &self.sql(statement, &statement.sql), &statement.object)
-            .await
+        let sql = self.sql(statement, &statement.sql);
+        match target.run_once(server, statement.dump_id, &sql, &statement.object).await {
+            Err(Error::Postgres(error)) if is_unknown_provider(statement, &error) => {
+                tracing::warn!(
+                    object = statement.object,
+                    "left out: the provider of the security label is not loaded on this server"
+                );
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// Creates the foreign key without validating it, where the server can.
@@ -114,6 +122,12 @@ impl Statements {
         }
         sql
     }
+}
+
+/// A label belongs to a module that the server may not have loaded (`ExecSecLabelStmt` in `seclabel.c`). It holds no rows together, so a
+/// restore goes on without it.
+fn is_unknown_provider(statement: &Statement, error: &lethe_postgres::Error) -> bool {
+    statement.desc == "SECURITY LABEL" && error.code() == Some("22023")
 }
 
 fn unvalidated(prepared: &Prepared, statement: &Statement) -> Option<Unvalidated> {

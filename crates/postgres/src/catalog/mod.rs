@@ -1,6 +1,7 @@
 //! Reads the part of the system catalogs that a snapshot keeps. The queries are files that `psql` can run.
 
 mod foreign_keys;
+mod labels;
 mod sequences;
 mod tables;
 mod types;
@@ -22,7 +23,8 @@ pub async fn read(server: &Server) -> Result<Catalog, Error> {
     tables::add_defaults(server, &oids, &mut tables).await?;
     let foreign_keys = foreign_keys::read(server, &oids).await?;
     let types = types::read(server, &oids).await?;
-    Ok(Catalog { tables, foreign_keys, types })
+    let labels = labels::read(server, &oids).await?;
+    Ok(Catalog { tables, foreign_keys, types, labels })
 }
 
 /// A catalog that contradicts what its documentation says.

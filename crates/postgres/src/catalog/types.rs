@@ -14,7 +14,8 @@ pub(super) async fn read(server: &Server, oids: &[u32]) -> Result<BTreeMap<Oid, 
         let oid: Oid = row.get(0);
         let name = QualifiedName::new(row.get::<_, String>(1), row.get::<_, String>(2));
         let kind = kind(server, &row, &name).await?;
-        types.insert(oid, Type { oid, name, kind, extension: row.get(8), binary: row.get(9) });
+        let (extension, binary, labels) = (row.get(8), row.get(9), row.get(13));
+        types.insert(oid, Type { oid, name, kind, extension, binary, labels });
     }
     Ok(types)
 }

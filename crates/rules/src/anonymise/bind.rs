@@ -11,7 +11,7 @@ use super::everybody::{kind_of, unique_bits};
 use super::fake::shortest;
 use super::fill::{By, Kind};
 use super::{Constant, Fill, Made, Mask, MaskRule, Masks, Replacement};
-use crate::closure::{SubjectKey, Tombstones, columns_in, family, hazards, parse_keys, subject_key};
+use crate::closure::{Edge, SubjectKey, Tombstones, columns_in, family, hazards, parse_keys, subject_key};
 use crate::key::{self, KeyReader, KeySet};
 use crate::objection::{Code, Objection};
 
@@ -19,10 +19,11 @@ use crate::objection::{Code, Objection};
 pub(crate) fn bind(
     catalog: &Catalog,
     data: &[TableData],
+    edges: &[Edge],
     rules: &[MaskRule],
     anonymised: &[Tombstones],
 ) -> (Masks, Vec<Objection>) {
-    let mut binder = Binder { catalog, data, masks: Masks::default(), objections: Vec::new() };
+    let mut binder = Binder { catalog, data, edges, masks: Masks::default(), objections: Vec::new() };
     for rule in rules {
         if let Err(objection) = binder.add_rule(rule) {
             binder.objections.push(objection);
@@ -39,6 +40,8 @@ pub(crate) fn bind(
 struct Binder<'a> {
     catalog: &'a Catalog,
     data: &'a [TableData],
+    /// Everything by which one row refers to another.
+    edges: &'a [Edge],
     masks: Masks,
     objections: Vec<Objection>,
 }
@@ -150,7 +153,7 @@ impl Binder<'_> {
             let column = found
                 .column_named(name)
                 .ok_or_else(|| unknown(format!("{} has no column {name}", found.name)))?;
-            if let Some(problem) = refusal(self.catalog, found, column, replacement) {
+            if let Some(problem) = refusal((self.catalog, self.edges), found, column, replacement) {
                 return Err(refuse(Code::MaskRefused, format!("{}.{name}: {problem}", found.name)));
             }
             let Some(position) = field(layout, column.attnum) else {
@@ -194,27 +197,27 @@ pub(crate) fn fill(
     column: &Column,
     replacement: &Replacement,
 ) -> Result<Fill, String> {
-    let kind = match kind_of(catalog, column, replacement)? {
+    let (kind, form) = match kind_of(catalog, column, replacement)? {
         None => {
             return constant(layout.format, replacement)
                 .ok_or_else(|| "the constant is no value of its type".to_owned());
         }
-        Some(Kind::Fake { fake, limit, .. }) => {
+        Some((Kind::Fake { fake, limit, .. }, form)) => {
             let unique = table.unique_keys.iter().any(|key| key.columns.contains(&column.attnum));
             let bits = if unique { unique_bits(layout.rows()) } else { 0 };
             if limit < shortest(fake, bits) {
                 return Err(format!("{limit} characters are too few for a made-up {}", fake.word()));
             }
-            Kind::Fake { fake, limit, bits }
+            (Kind::Fake { fake, limit, bits }, form)
         }
         Some(random) => random,
     };
-    Ok(Fill::Made(Made { kind, by: By::Row }))
+    Ok(Fill::Made(Made { kind, by: By::Row, form, within: None }))
 }
 
 /// Why the column must not be overwritten so: the restored database would contradict itself.
 pub(super) fn refusal(
-    catalog: &Catalog,
+    (catalog, edges): (&Catalog, &[Edge]),
     table: &Table,
     column: &Column,
     replacement: &Replacement,
@@ -222,13 +225,16 @@ pub(super) fn refusal(
     let is = |attnum: AttNum, relation: Oid| {
         columns_in(catalog, relation, &[attnum], table.oid).is_some_and(|mapped| mapped[0] == column.attnum)
     };
-    for key in &catalog.foreign_keys {
-        let refers = family::leaves(catalog, key.child).contains(&table.oid)
+    for edge in edges {
+        let key = &edge.key;
+        // A value that holds keys may go as a whole: then none of them is left.
+        let refers = edge.within.is_none()
+            && family::leaves(catalog, key.child).contains(&table.oid)
             && key.columns.iter().any(|pair| is(pair.child, key.child));
         let referred = family::leaves(catalog, key.parent).contains(&table.oid)
             && key.columns.iter().any(|pair| is(pair.parent, key.parent));
         if refers || referred {
-            return Some(format!("it is a part of foreign key {}", key.name));
+            return Some(format!("it is a part of {}", edge.label()));
         }
     }
     for unique in table.unique_keys.iter().filter(|unique| unique.columns.contains(&column.attnum)) {

@@ -115,7 +115,7 @@ fn sql(
             let value = match (&bound.fill, &bound.constant) {
                 (Fill::Made(made), _) => {
                     let hash = blake3::keyed_hash(seed, &place);
-                    quote_literal(&made.kind.text(words, hash.as_bytes()))
+                    quote_literal(&made.sample(words, hash.as_bytes()))
                 }
                 (Fill::Constant(_), Some(text)) => quote_literal(text),
                 _ => "NULL".to_owned(),

@@ -8,7 +8,7 @@ use lethe_format::manifest::TableData;
 
 use super::bind::{fill, refusal};
 use super::{Fill, Replacement};
-use crate::closure::family;
+use crate::closure::{Edge, family};
 use crate::ledger::ErasedColumn;
 use crate::objection::{Code, Objection};
 
@@ -17,7 +17,7 @@ pub(crate) type ErasedFields = BTreeMap<Oid, Vec<(usize, Fill)>>;
 
 /// NULL, or where the column does not take one, a random value. What this snapshot does not have needs nothing.
 pub(crate) fn bind(
-    catalog: &Catalog,
+    (catalog, edges): (&Catalog, &[Edge]),
     data: &[TableData],
     columns: &[ErasedColumn],
 ) -> (ErasedFields, Vec<Objection>) {
@@ -25,7 +25,7 @@ pub(crate) fn bind(
     for erased in columns {
         let Some(table) = catalog.table_named(&erased.table) else { continue };
         for leaf in family::reached_by_delete(catalog, table.oid) {
-            match field(catalog, data, leaf, &erased.column) {
+            match field((catalog, edges), data, leaf, &erased.column) {
                 Ok(Some(field)) => fields.entry(leaf).or_default().push(field),
                 Ok(None) => {}
                 Err(problem) => {
@@ -41,7 +41,7 @@ pub(crate) fn bind(
 }
 
 fn field(
-    catalog: &Catalog,
+    (catalog, edges): (&Catalog, &[Edge]),
     data: &[TableData],
     leaf: Oid,
     name: &str,
@@ -53,9 +53,9 @@ fn field(
     let Some(position) = layout.columns.iter().position(|stored| *stored == column.attnum) else {
         return Err("it is computed by the server from other columns".to_owned());
     };
-    let replacement = match refusal(catalog, table, column, &Replacement::Null) {
+    let replacement = match refusal((catalog, edges), table, column, &Replacement::Null) {
         None => Replacement::Null,
-        Some(problem) => match refusal(catalog, table, column, &Replacement::Random) {
+        Some(problem) => match refusal((catalog, edges), table, column, &Replacement::Random) {
             None => Replacement::Random,
             Some(_) => return Err(problem),
         },

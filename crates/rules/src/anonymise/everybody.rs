@@ -12,10 +12,11 @@ use lethe_format::manifest::{CopyFormat, TableData};
 use lethe_format::reference::Reference;
 
 use super::fake::shortest;
-use super::fill::{By, Fill, Kind, Made};
-use super::random::{RandomKind, text_limit};
+use super::fill::{By, Fill, Form, Kind, Made};
+use super::joins::{self, Fills};
+use super::random::{RandomKind, element_of, text_limit};
 use super::{Anonymise, Replacement};
-use crate::closure::{columns_in, edges, family, hazards};
+use crate::closure::{family, hazards};
 use crate::key;
 use crate::objection::{Code, Objection};
 
@@ -24,6 +25,8 @@ use crate::objection::{Code, Objection};
 pub struct TableMask {
     pub table: QualifiedName,
     pub columns: Vec<ColumnMask>,
+    /// Set if a security label in the source says it.
+    pub by_label: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -35,6 +38,12 @@ pub struct ColumnMask {
 }
 
 impl TableMask {
+    /// For messages.
+    fn object(&self) -> String {
+        let source = if self.by_label { "security labels" } else { "[[mask]]" };
+        format!("{source} of {}", self.table)
+    }
+
     /// A text that is the same for the same rule, to notice that the settings have changed.
     #[must_use]
     pub fn fingerprint(&self) -> String {
@@ -119,24 +128,29 @@ pub fn bind(
         groups.entry(&column.group).or_default().add(column);
     }
     everybody.groups = groups.keys().map(|group| (*group).to_owned()).collect();
+    let mut fills = Fills::new();
     for column in &planned {
-        let shape = groups.get(column.group.as_str()).copied().unwrap_or_default();
+        let shape = groups.get(column.group.as_str()).cloned().unwrap_or_default();
         let group = groups.keys().position(|group| *group == column.group).unwrap_or_default();
-        match column.fill(catalog, shape, group) {
+        match column.fill(catalog, &shape, group) {
             Ok(fill) => {
-                let constant = match column.replacement {
-                    Replacement::Constant(constant) => Some(constant.text.clone()),
-                    _ => None,
-                };
-                let fills = everybody.tables.entry(column.table.oid).or_default();
-                fills.push((column.position, fill.clone()));
-                let (table, column) = (column.table.oid, column.column.attnum);
-                everybody.columns.push(Bound { table, column, fill, constant });
+                fills.insert((column.table.oid, column.column.attnum), fill);
             }
             Err(problem) => objections.push(column.refused(problem)),
         }
     }
-    objections.extend(unlike(catalog, references, &everybody));
+    objections.extend(joins::embed(catalog, data, references, &mut fills));
+    for planned in &planned {
+        let (table, column) = (planned.table.oid, planned.column.attnum);
+        let Some(fill) = fills.remove(&(table, column)) else { continue };
+        let constant = match planned.replacement {
+            Replacement::Constant(constant) => Some(constant.text.clone()),
+            _ => None,
+        };
+        everybody.tables.entry(table).or_default().push((planned.position, fill.clone()));
+        everybody.columns.push(Bound { table, column, fill, constant });
+    }
+    objections.extend(joins::unlike(catalog, references, &everybody));
     (everybody, objections)
 }
 
@@ -146,6 +160,8 @@ const LONG_RANDOM: usize = 20;
 
 /// One column of one leaf, before its group is known.
 struct Planned<'a> {
+    /// For messages.
+    object: String,
     table: &'a Table,
     column: &'a Column,
     format: CopyFormat,
@@ -153,13 +169,13 @@ struct Planned<'a> {
     replacement: &'a Replacement,
     group: String,
     /// None for what is not made of random bits.
-    kind: Option<Kind>,
+    kind: Option<(Kind, Form)>,
     unique: bool,
     rows: u64,
 }
 
 /// What is common to a group's columns.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Shape {
     limit: Option<usize>,
     rows: u64,
@@ -170,17 +186,17 @@ struct Shape {
 
 impl Shape {
     fn add(&mut self, column: &Planned<'_>) {
-        let Some(kind) = column.kind else { return };
+        let Some((kind, _)) = &column.kind else { return };
         let limit = match kind {
-            Kind::Random(RandomKind::Text { len }) => Some(len),
-            Kind::Fake { limit, .. } => Some(limit),
+            Kind::Random(RandomKind::Text { len }) => Some(*len),
+            Kind::Fake { limit, .. } => Some(*limit),
             Kind::Random(_) => None,
         };
         self.limit = self.limit.into_iter().chain(limit).min();
         self.rows = self.rows.saturating_add(column.rows);
         self.unique |= column.unique;
-        self.mixed |= self.kind.is_some_and(|known| family_of(known) != family_of(kind));
-        self.kind = Some(kind);
+        self.mixed |= self.kind.as_ref().is_some_and(|known| family_of(known) != family_of(kind));
+        self.kind = Some(kind.clone());
     }
 
     fn bits(&self) -> usize {
@@ -196,28 +212,35 @@ pub(super) fn unique_bits(rows: u64) -> usize {
 
 /// The group of a column without `as`. Short columns are joined with others of their length at most: one of them must not make all
 /// others as short.
-fn usual_group(kind: Kind) -> String {
+fn usual_group(kind: &Kind) -> String {
     let family = family_of(kind);
     match kind {
-        Kind::Random(RandomKind::Text { len }) if len < LONG_RANDOM => format!("{family} {len}"),
-        Kind::Fake { limit, .. } if limit < LONG_FAKE => format!("{family} {limit}"),
+        Kind::Random(RandomKind::Text { len }) if *len < LONG_RANDOM => format!("{family} {len}"),
+        Kind::Fake { limit, .. } if *limit < LONG_FAKE => format!("{family} {limit}"),
         _ => family,
     }
 }
 
-fn family_of(kind: Kind) -> String {
+fn family_of(kind: &Kind) -> String {
     match kind {
         Kind::Random(kind) => format!("random {}", kind.family()),
         Kind::Fake { fake, .. } => format!("fake {}", fake.word()),
     }
 }
 
-/// What values of this column would be made of; none for NULL and constants.
+/// What values of this column, or the elements of its arrays, would be made of; none for NULL and constants.
 pub(super) fn kind_of(
     catalog: &Catalog,
     column: &Column,
     replacement: &Replacement,
-) -> Result<Option<Kind>, String> {
+) -> Result<Option<(Kind, Form)>, String> {
+    let element = element_of(catalog, column);
+    let form = element.as_ref().map_or(Form::Whole, |element| Form::Elements(element.type_oid));
+    let kind = of_one(catalog, element.as_ref().unwrap_or(column), replacement)?;
+    Ok(kind.map(|kind| (kind, form)))
+}
+
+fn of_one(catalog: &Catalog, column: &Column, replacement: &Replacement) -> Result<Option<Kind>, String> {
     match replacement {
         Replacement::Null | Replacement::Constant(_) => Ok(None),
         Replacement::Random => {
@@ -240,7 +263,7 @@ fn plan<'a>(
     mask: &'a ColumnMask,
     planned: &mut Vec<Planned<'a>>,
 ) -> Result<(), Objection> {
-    let object = format!("[[mask]] of {}", rule.table);
+    let object = rule.object();
     let refuse = |problem: String| Objection::new(Code::MaskRefused, &object, problem);
     let table = catalog
         .table_named(&rule.table)
@@ -261,11 +284,12 @@ fn plan<'a>(
         }
         let kind = kind_of(catalog, column, &mask.replacement)
             .map_err(|problem| of(&problem).hint("use \"null\" or a constant"))?;
-        let group = match (&mask.group, kind) {
+        let group = match (&mask.group, &kind) {
             (Some(name), _) => format!("as {name}"),
-            (None, kind) => kind.map_or_else(String::new, usual_group),
+            (None, kind) => kind.as_ref().map_or_else(String::new, |(kind, _)| usual_group(kind)),
         };
         planned.push(Planned {
+            object: object.clone(),
             table,
             column,
             format: layout.format,
@@ -282,25 +306,27 @@ fn plan<'a>(
 
 impl Planned<'_> {
     fn refused(&self, problem: String) -> Objection {
-        let object = format!("[[mask]] of {}", self.table.name);
         let hint = if problem.contains("only ones") || problem.contains("characters") {
             "widen the column, or mask it with what has more values"
         } else {
-            "say something else for this column, or nothing"
+            "say something else for this column in [[mask]], or nothing"
         };
         Objection::new(
             Code::MaskRefused,
-            object,
+            &self.object,
             format!("{}.{}: {problem}", self.table.name, self.column.name),
         )
         .hint(hint)
     }
 
-    fn fill(&self, catalog: &Catalog, shape: Shape, group: usize) -> Result<Fill, String> {
+    fn fill(&self, catalog: &Catalog, shape: &Shape, group: usize) -> Result<Fill, String> {
         if hazards::is_partition_key(catalog, self.table, &|attnum| attnum == self.column.attnum) {
             return Err("rows are partitioned by it".to_owned());
         }
-        let Some(kind) = self.kind else { return self.plain(catalog) };
+        let Some((kind, form)) = self.kind.clone() else { return self.plain(catalog) };
+        if self.unique && form != Form::Whole {
+            return Err("a unique key over arrays cannot be kept by masks".to_owned());
+        }
         if shape.mixed {
             return Err("columns with the same as are masked in different ways".to_owned());
         }
@@ -312,12 +338,12 @@ impl Planned<'_> {
             Kind::Fake { fake, limit, .. } => Kind::Fake { fake, limit: shape.limit.unwrap_or(limit), bits },
             other => other,
         };
-        match kind {
-            Kind::Fake { fake, limit, .. } if limit < shortest(fake, bits) => {
+        match &kind {
+            Kind::Fake { fake, limit, .. } if *limit < shortest(*fake, bits) => {
                 return Err(format!(
                     "{limit} characters are too few for a made-up {}; it takes {}",
                     fake.word(),
-                    shortest(fake, bits)
+                    shortest(*fake, bits)
                 ));
             }
             Kind::Random(random) if shape.unique && !random.is_integer() && random.bits() < bits => {
@@ -328,14 +354,21 @@ impl Planned<'_> {
             }
             _ => {}
         }
-        let tiny = matches!(kind, Kind::Random(random) if random.is_tiny());
-        let by = if tiny { By::Row } else { By::Value { group, reader: self.reader(catalog) } };
-        Ok(Fill::Made(Made { kind, by }))
+        let is_tiny = matches!(&kind, Kind::Random(random) if random.is_tiny());
+        let by = match form {
+            _ if !is_tiny => By::Value { group, reader: self.reader(catalog) },
+            Form::Whole => By::Row,
+            Form::Elements(_) => By::Throw,
+        };
+        Ok(Fill::Made(Made { kind, by, form, within: None }))
     }
 
+    /// Of the column's values, or of their elements.
     fn reader(&self, catalog: &Catalog) -> Option<key::Reader> {
-        let domain = key::column_domain(catalog, self.column).ok()?;
-        let reader = key::reader(catalog, self.column, &domain).ok()?;
+        let element = element_of(catalog, self.column);
+        let column = element.as_ref().unwrap_or(self.column);
+        let domain = key::column_domain(catalog, column).ok()?;
+        let reader = key::reader(catalog, column, &domain).ok()?;
         (self.format == CopyFormat::Binary || reader.has_text_form()).then_some(reader)
     }
 
@@ -354,42 +387,4 @@ impl Planned<'_> {
         super::bind::constant(self.format, self.replacement)
             .ok_or_else(|| "the constant is no value of its type".to_owned())
     }
-}
-
-/// References whose two sides would not be equal any more.
-fn unlike(catalog: &Catalog, references: &[Reference], everybody: &Everybody) -> Vec<Objection> {
-    let (edges, _) = edges::edges(catalog, references);
-    let mut found: BTreeMap<String, Objection> = BTreeMap::new();
-    for edge in &edges {
-        let key = &edge.key;
-        for child in family::leaves(catalog, key.child) {
-            for parent in family::leaves(catalog, key.parent) {
-                for pair in &key.columns {
-                    let at = |relation, column, leaf| {
-                        let mapped = columns_in(catalog, relation, &[column], leaf)?;
-                        everybody.bound(leaf, *mapped.first()?).map(|bound| &bound.fill)
-                    };
-                    let alike = match (at(key.child, pair.child, child), at(key.parent, pair.parent, parent))
-                    {
-                        (None, None) => true,
-                        (Some(Fill::Made(one)), Some(Fill::Made(other))) => one.is_like(other),
-                        _ => false,
-                    };
-                    if alike {
-                        continue;
-                    }
-                    let name =
-                        |oid| catalog.table(oid).map(|table| table.name.to_string()).unwrap_or_default();
-                    let object = format!("reference {} of {}", key.name, name(key.child));
-                    let problem =
-                        format!("its columns and those of {} are not masked alike", name(key.parent));
-                    let objection = Objection::new(Code::MaskRefused, &object, problem).hint(
-                        "mask the columns on both sides with the same \"random\" or fake, and the same as if there is one; or on neither side",
-                    );
-                    found.insert(object, objection);
-                }
-            }
-        }
-    }
-    found.into_values().collect()
 }

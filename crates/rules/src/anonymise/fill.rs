@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use lethe_format::array::{self, Array, TextArray};
 use lethe_format::copy_text;
+use lethe_format::ids::Oid;
 use lethe_format::manifest::CopyFormat;
 
 use super::fake::{Words, make};
 use super::permute::permute;
 use super::random::RandomKind;
+use super::within::Within;
 use crate::key::{Domain, Reader, ValueError};
 use crate::row_filter::{Row, Seeds};
 use lethe_format::mask::Fake;
@@ -21,6 +24,7 @@ pub(crate) enum Fill {
     Made(Made),
 }
 
+/// A constant may be of the source, and a habit of printing values would not stop there.
 impl std::fmt::Debug for Fill {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Fill")
@@ -35,9 +39,12 @@ pub(crate) type Filled<'a> = (usize, Option<Cow<'a, [u8]>>);
 pub(crate) struct Made {
     pub kind: Kind,
     pub by: By,
+    pub form: Form,
+    /// Keys of other tables that stand within the old value, and stay what they refer to.
+    pub within: Option<Arc<Within>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     Random(RandomKind),
     /// At most `limit` characters, of which some hold `bits` random bits.
@@ -48,11 +55,21 @@ pub(crate) enum Kind {
     },
 }
 
+/// What the kind makes: the value, or each element of an array.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    Whole,
+    /// With the OID of the elements' type.
+    Elements(Oid),
+}
+
 /// Where the random bits come from.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum By {
     /// From the row's place: nothing that could be computed from the row.
     Row,
+    /// From the row's place as well, but an array stays as long as it was.
+    Throw,
     /// From the old value and a key that only this restore has: equal values of a group get equal ones. NULL stays NULL.
     Value {
         group: usize,
@@ -61,75 +78,175 @@ pub(crate) enum By {
     },
 }
 
+/// What values are made with.
+#[derive(Clone, Copy)]
+pub(super) struct Making<'a> {
+    pub words: &'a Words,
+    pub seeds: &'a Seeds,
+    /// The keys of [`super::Everybody::keys`].
+    pub groups: &'a [[u8; 32]],
+    /// The row's place in its chunk.
+    pub number: u64,
+}
+
+impl Making<'_> {
+    /// Random bits of a field of the row, and of a place within it.
+    fn place(&self, field: usize, within: Option<usize>) -> [u8; 32] {
+        let mut place = [0; 16];
+        place[..8].copy_from_slice(&self.number.to_be_bytes());
+        place[8..].copy_from_slice(&(field as u64).to_be_bytes());
+        let hash = *blake3::keyed_hash(&self.seeds.row, &place).as_bytes();
+        within.map_or(hash, |within| *blake3::keyed_hash(&hash, &(within as u64).to_be_bytes()).as_bytes())
+    }
+}
+
 impl Fill {
     /// None if the field stays as it is.
     pub(super) fn value<'a>(
         &'a self,
-        words: &Words,
         row: &Row<'_>,
         field: usize,
-        seeds: &Seeds,
-        groups: &[[u8; 32]],
-        number: u64,
+        making: Making<'_>,
     ) -> Result<Option<Filled<'a>>, ValueError> {
         let made = match self {
             Self::Null => return Ok(Some((field, None))),
             Self::Constant(value) => return Ok(Some((field, Some(Cow::Borrowed(value.as_ref()))))),
             Self::Made(made) => made,
         };
-        let value = match &made.by {
-            By::Row => made.by_row(row.format, words, field, seeds, number),
-            By::Value { group, reader } => {
-                let Some(old) = row.value(field)? else { return Ok(None) };
-                let Some(key) = groups.get(*group) else { return Ok(None) };
-                made.by_value(row.format, words, reader.as_ref(), key, &old)?
-            }
-        };
-        Ok(Some((field, Some(Cow::Owned(value)))))
+        let Some(value) = made.value(row, field, making)? else { return Ok(None) };
+        Ok(Some((field, Some(Cow::Owned(stored(row.format, value))))))
+    }
+}
+
+/// As COPY carries it.
+fn stored(format: CopyFormat, value: Vec<u8>) -> Vec<u8> {
+    match format {
+        CopyFormat::Binary => value,
+        CopyFormat::Text => {
+            let mut escaped = Vec::with_capacity(value.len());
+            copy_text::escape_into(&value, &mut escaped);
+            escaped
+        }
+    }
+}
+
+/// For the same reason.
+impl std::fmt::Debug for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Made")
     }
 }
 
 impl Made {
-    /// Made of the row's place alone.
+    /// Made of a row's place, for a row that loses what it referred to. In the table's COPY format.
     pub(crate) fn by_row(
         &self,
-        format: CopyFormat,
-        words: &Words,
+        row: &Row<'_>,
         field: usize,
-        seeds: &Seeds,
-        number: u64,
-    ) -> Vec<u8> {
-        let mut place = [0; 16];
-        place[..8].copy_from_slice(&number.to_be_bytes());
-        place[8..].copy_from_slice(&(field as u64).to_be_bytes());
-        self.kind.value(format, words, blake3::keyed_hash(&seeds.row, &place).as_bytes())
+        words: &Words,
+        (seeds, number): (&Seeds, u64),
+    ) -> Result<Option<Vec<u8>>, ValueError> {
+        let value = self.value(row, field, Making { words, seeds, groups: &[], number })?;
+        Ok(value.map(|value| stored(row.format, value)))
     }
 
-    fn by_value(
+    /// Not escaped; none if the field stays as it is.
+    fn value(&self, row: &Row<'_>, field: usize, making: Making<'_>) -> Result<Option<Vec<u8>>, ValueError> {
+        let format = row.format;
+        match (&self.by, self.form) {
+            (By::Row, Form::Elements(element)) => {
+                return self.row_array(format, element, field, making).map(Some);
+            }
+            (By::Row | By::Throw, Form::Whole) => {
+                return Ok(Some(self.kind.value(format, making.words, &making.place(field, None))));
+            }
+            _ => {}
+        }
+        let Some(old) = row.value(field)? else { return Ok(None) };
+        if let Some(within) = &self.within {
+            return within.value(self, row, &old, field, making).map(Some);
+        }
+        match self.form {
+            Form::Whole => self.by_value(format, &old, field, 0, making).map(Some),
+            Form::Elements(_) => {
+                map_elements(format, &old, |place, old| self.by_value(format, old, field, place, making))
+                    .map(Some)
+            }
+        }
+    }
+
+    /// A few elements: how many there were would say something of the row.
+    fn row_array(
         &self,
         format: CopyFormat,
-        words: &Words,
-        reader: Option<&Reader>,
-        key: &[u8; 32],
-        old: &[u8],
+        element: Oid,
+        field: usize,
+        making: Making<'_>,
     ) -> Result<Vec<u8>, ValueError> {
+        let count = usize::from(making.place(field, None)[0] % 4);
+        let value = |place| self.kind.value(format, making.words, &making.place(field, Some(place)));
+        let elements: Vec<Vec<u8>> = (0..count).map(value).collect();
+        match format {
+            CopyFormat::Binary => Array::in_line(element, &elements).map_err(no_array),
+            CopyFormat::Text => Ok(TextArray::in_line(&elements)),
+        }
+    }
+
+    /// What stands for an old value, or for an element of an array at a place.
+    pub(super) fn by_value(
+        &self,
+        format: CopyFormat,
+        old: &[u8],
+        field: usize,
+        place: usize,
+        making: Making<'_>,
+    ) -> Result<Vec<u8>, ValueError> {
+        let By::Value { reader, .. } = &self.by else {
+            return Ok(self.kind.value(format, making.words, &making.place(field, Some(place))));
+        };
         let mut canonical = Vec::new();
         match (reader, format) {
             (Some(reader), CopyFormat::Binary) => reader.binary(old, &mut canonical)?,
             (Some(reader), CopyFormat::Text) => reader.text(old, &mut canonical)?,
             (None, _) => canonical.extend_from_slice(old),
         }
-        if let (Kind::Random(kind), Ok(bytes)) = (self.kind, <[u8; 8]>::try_from(canonical.as_slice()))
-            && kind.is_integer()
-            && reader.is_some_and(|reader| reader.domain == Domain::Integer)
-        {
-            let number = permute(key, i64::from_be_bytes(bytes));
-            return Ok(match format {
-                CopyFormat::Binary => kind.integer(number),
-                CopyFormat::Text => number.to_string().into_bytes(),
-            });
+        Ok(match self.masked_key(&canonical, making) {
+            Masked::Number(number) => self.kind.number(format, number),
+            Masked::Hash(hash) => self.kind.value(format, making.words, &hash),
+        })
+    }
+
+    /// What stands for a value in its canonical form.
+    pub(super) fn masked_key(&self, canonical: &[u8], making: Making<'_>) -> Masked {
+        let By::Value { group, reader } = &self.by else { return Masked::Hash([0; 32]) };
+        let Some(key) = making.groups.get(*group) else { return Masked::Hash([0; 32]) };
+        let is_number = reader.as_ref().is_some_and(|reader| reader.domain == Domain::Integer);
+        match <[u8; 8]>::try_from(canonical) {
+            Ok(bytes) if is_number && self.kind.is_integer() => {
+                Masked::Number(permute(key, i64::from_be_bytes(bytes)))
+            }
+            _ => Masked::Hash(*blake3::keyed_hash(key, canonical).as_bytes()),
         }
-        Ok(self.kind.value(format, words, blake3::keyed_hash(key, &canonical).as_bytes()))
+    }
+
+    /// A value such as it makes, as text; every other one holds a key if its values may.
+    pub(super) fn sample(&self, words: &Words, hash: &[u8; 32]) -> String {
+        if let Some(within) = self.within.as_ref().filter(|_| hash[0] & 1 == 1)
+            && let Some(sample) = within.sample(words, hash)
+        {
+            return sample;
+        }
+        match self.form {
+            Form::Whole => self.kind.text(words, hash),
+            Form::Elements(_) => {
+                let element = |place: u8| {
+                    let hash = blake3::keyed_hash(hash, &[place]);
+                    self.kind.text(words, hash.as_bytes()).into_bytes()
+                };
+                let elements: Vec<Vec<u8>> = (0..hash[1] % 4).map(element).collect();
+                String::from_utf8(TextArray::in_line(&elements)).unwrap_or_default()
+            }
+        }
     }
 
     /// Whether equal values of both columns get equal ones.
@@ -139,33 +256,73 @@ impl Made {
         else {
             return false;
         };
-        let same = match (self.kind, other.kind) {
-            (Kind::Random(one), Kind::Random(two)) => one == two || (one.is_integer() && two.is_integer()),
-            (one, two) => one == two,
-        };
         let domain = |reader: &Option<Reader>| reader.as_ref().map(|reader| reader.domain.clone());
-        same && group == others && reader.is_some() && domain(reader) == domain(other_reader)
+        self.kind.is_like(&other.kind)
+            && (self.form, &self.within) == (other.form, &other.within)
+            && group == others
+            && reader.is_some()
+            && domain(reader) == domain(other_reader)
     }
 }
 
+/// What a masked value is made of.
+pub(super) enum Masked {
+    Number(i64),
+    Hash([u8; 32]),
+}
+
+/// Each element of an array, NULLs left out, with its place.
+pub(super) fn map_elements(
+    format: CopyFormat,
+    old: &[u8],
+    with: impl FnMut(usize, &[u8]) -> Result<Vec<u8>, ValueError>,
+) -> Result<Vec<u8>, ValueError> {
+    match format {
+        CopyFormat::Binary => Array::read(old)?.map(with),
+        CopyFormat::Text => TextArray::read(old)?.map(with),
+    }
+}
+
+impl From<array::Error> for ValueError {
+    fn from(_: array::Error) -> Self {
+        Self::Malformed { expected: "array" }
+    }
+}
+
+fn no_array(error: array::Error) -> ValueError {
+    error.into()
+}
+
 impl Kind {
-    /// A value in the COPY format: a function of the hash alone.
-    fn value(self, format: CopyFormat, words: &Words, hash: &[u8; 32]) -> Vec<u8> {
+    pub(super) fn is_integer(&self) -> bool {
+        matches!(self, Self::Random(kind) if kind.is_integer())
+    }
+
+    /// Whole numbers of any width are one kind.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self == other || (self.is_integer() && other.is_integer())
+    }
+
+    /// A value as the format has it, not escaped: a function of the hash alone.
+    pub(super) fn value(&self, format: CopyFormat, words: &Words, hash: &[u8; 32]) -> Vec<u8> {
         match (format, self) {
             (CopyFormat::Binary, Self::Random(kind)) => kind.binary(hash),
-            (CopyFormat::Binary, Self::Fake { .. }) => self.text(words, hash).into_bytes(),
-            (CopyFormat::Text, _) => {
-                let mut escaped = Vec::new();
-                copy_text::escape_into(self.text(words, hash).as_bytes(), &mut escaped);
-                escaped
-            }
+            _ => self.text(words, hash).into_bytes(),
         }
     }
 
-    pub(super) fn text(self, words: &Words, hash: &[u8; 32]) -> String {
+    /// A whole number as the format has it.
+    pub(super) fn number(&self, format: CopyFormat, number: i64) -> Vec<u8> {
+        match (format, self) {
+            (CopyFormat::Binary, Self::Random(kind)) => kind.integer(number),
+            _ => number.to_string().into_bytes(),
+        }
+    }
+
+    pub(super) fn text(&self, words: &Words, hash: &[u8; 32]) -> String {
         match self {
             Self::Random(kind) => kind.text(hash),
-            Self::Fake { fake, limit, bits } => make(fake, words, hash, limit, bits),
+            Self::Fake { fake, limit, bits } => make(*fake, words, hash, *limit, *bits),
         }
     }
 }
@@ -174,11 +331,16 @@ impl Kind {
 mod tests {
     use super::*;
 
+    fn made(kind: RandomKind, by: By, form: Form) -> Made {
+        Made { kind: Kind::Random(kind), by, form, within: None }
+    }
+
     fn row_fill(seed: u8, number: u64, field: usize) -> Vec<u8> {
-        let fill = Fill::Made(Made { kind: Kind::Random(RandomKind::Text { len: 12 }), by: By::Row });
+        let fill = Fill::Made(made(RandomKind::Text { len: 12 }, By::Row, Form::Whole));
         let row = Row { format: CopyFormat::Text, fields: &[Some(b"x".as_slice()); 4] };
         let seeds = Seeds { row: [seed; 32], value: [0; 32] };
-        let filled = fill.value(&Words::default(), &row, field, &seeds, &[], number).expect("a value");
+        let making = Making { words: &Words::default(), seeds: &seeds, groups: &[], number };
+        let filled = fill.value(&row, field, making).expect("a value");
         filled.and_then(|(_, value)| value).expect("no NULL").into_owned()
     }
 
@@ -191,20 +353,18 @@ mod tests {
         }
     }
 
+    fn by_value(kind: RandomKind, form: Form, format: CopyFormat, key: u8, old: &[u8]) -> Vec<u8> {
+        let reader = Some(Reader { source: source(&kind), domain: Domain::Integer });
+        let made = made(kind, By::Value { group: 0, reader }, form);
+        let row = Row { format, fields: &[Some(old)] };
+        let (words, seeds) = (Words::default(), Seeds::default());
+        let making = Making { words: &words, seeds: &seeds, groups: &[[key; 32]], number: 0 };
+        made.value(&row, 0, making).expect("a value").expect("another one")
+    }
+
     #[test]
     fn values_by_value_hang_on_key_and_value_in_every_form_of_it() {
-        let made = |width| Made {
-            kind: Kind::Random(width),
-            by: By::Value {
-                group: 0,
-                reader: Some(Reader { source: source(width), domain: Domain::Integer }),
-            },
-        };
-        let by = |width, format, key: u8, old: &[u8]| {
-            let made: Made = made(width);
-            let By::Value { reader, .. } = &made.by else { unreachable!() };
-            made.by_value(format, &Words::default(), reader.as_ref(), &[key; 32], old).expect("a value")
-        };
+        let by = |kind, format, key: u8, old: &[u8]| by_value(kind, Form::Whole, format, key, old);
         let short = by(RandomKind::Int2, CopyFormat::Binary, 1, &7_i16.to_be_bytes());
         let long = by(RandomKind::Int8, CopyFormat::Binary, 1, &7_i64.to_be_bytes());
         let text = by(RandomKind::Int4, CopyFormat::Text, 1, b"7");
@@ -212,9 +372,15 @@ mod tests {
         let number = i64::from_be_bytes(long.clone().try_into().expect("eight bytes"));
         assert_eq!(text, number.to_string().into_bytes());
         assert_ne!(long, by(RandomKind::Int8, CopyFormat::Binary, 2, &7_i64.to_be_bytes()));
+        // An element of an array becomes what the value becomes.
+        let array = by_value(RandomKind::Int8, Form::Elements(20), CopyFormat::Text, 1, b"{7,NULL,7}");
+        assert_eq!(String::from_utf8_lossy(&array), format!("{{{number},NULL,{number}}}"));
+        let old = Array::in_line(20, &[7_i64.to_be_bytes().to_vec()]).expect("an array");
+        let array = by_value(RandomKind::Int8, Form::Elements(20), CopyFormat::Binary, 1, &old);
+        assert_eq!(array, Array::in_line(20, &[long]).expect("an array"));
     }
 
-    fn source(kind: RandomKind) -> crate::key::Source {
+    fn source(kind: &RandomKind) -> crate::key::Source {
         match kind {
             RandomKind::Int2 => crate::key::Source::Int2,
             RandomKind::Int4 => crate::key::Source::Int4,

@@ -14,13 +14,18 @@ mod everybody;
 mod fake;
 mod fill;
 mod inactive;
+mod joins;
+mod label;
+mod labelled;
 mod permute;
 mod random;
+mod within;
 
 use lethe_format::catalog::{AttNum, Catalog, Column, QualifiedName};
 use lethe_format::ids::Oid;
 use lethe_format::ledger::SubjectRef;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::key::{KeyBuffer, KeyReader, KeySet, ValueError};
 use crate::row_filter::{Row, Seeds};
@@ -30,14 +35,18 @@ use erased::ErasedFields;
 pub(crate) use erased::bind as bind_erased;
 pub use everybody::{ColumnMask, Everybody, TableMask, bind as bind_everybody};
 pub use fake::Words;
+use fill::Making;
 pub(crate) use fill::{Fill, Filled, Made};
 pub use inactive::InactiveRule;
 pub(crate) use inactive::{Inactive, bind as bind_inactive};
+pub use label::Said;
+pub use labelled::{Labelled, labelled, said_of};
 pub use lethe_format::mask::{Constant, Fake, Replacement};
 
-/// Whether random values of the column's type can be made.
+/// Whether random values of the column's type, or of the elements of its arrays, can be made.
 pub(crate) fn has_random(catalog: &Catalog, column: &Column) -> bool {
-    random::RandomKind::of(catalog, column).is_some()
+    let element = random::element_of(catalog, column);
+    random::RandomKind::of(catalog, element.as_ref().unwrap_or(column)).is_some()
 }
 
 /// What the settings say about one table of an anonymised person.
@@ -82,7 +91,7 @@ pub(crate) struct Masks {
     /// Whose keys those are: the subject's table and its key columns.
     pub subjects: Vec<(Oid, Vec<AttNum>)>,
     pub tables: BTreeMap<Oid, Vec<Mask>>,
-    pub everybody: Everybody,
+    pub everybody: Arc<Everybody>,
     /// What the ledger says of whole columns.
     pub erased: ErasedFields,
     pub words: Words,
@@ -126,9 +135,10 @@ impl Masks {
         number: u64,
         buffer: &mut KeyBuffer,
     ) -> Result<Vec<Filled<'_>>, ValueError> {
+        let making = Making { words: &self.words, seeds, groups, number };
         let mut values: Vec<Filled<'_>> = Vec::new();
         for (field, how) in self.everybody.fills(table).into_iter().flatten() {
-            values.extend(how.value(&self.words, after, *field, seeds, groups, number)?);
+            values.extend(how.value(after, *field, making)?);
         }
         for mask in self.of(table) {
             let Some(keys) = self.keys.get(mask.keys) else { continue };
@@ -137,12 +147,12 @@ impl Masks {
             }
             for (field, how) in &mask.fills {
                 values.retain(|(other, _)| other != field);
-                values.extend(how.value(&self.words, after, *field, seeds, groups, number)?);
+                values.extend(how.value(after, *field, making)?);
             }
         }
         for (field, how) in self.erased.get(&table).into_iter().flatten() {
             values.retain(|(other, _)| other != field);
-            values.extend(how.value(&self.words, after, *field, seeds, groups, number)?);
+            values.extend(how.value(after, *field, making)?);
         }
         let is_other =
             |(field, value): &Filled<'_>| after.fields.get(*field).copied().flatten() != value.as_deref();

@@ -116,7 +116,7 @@ pub(super) fn domain(
 }
 
 /// How the keys in a column of one leaf are read. `as_text` says that its rows are stored in COPY's text format.
-pub(super) fn embedded(
+pub(crate) fn embedded(
     catalog: &Catalog,
     within: &Within,
     (table, column): (&Table, &Column),

@@ -16,7 +16,7 @@ mod build;
 pub(crate) mod edges;
 pub(crate) mod family;
 pub(crate) mod hazards;
-mod inside;
+pub(crate) mod inside;
 mod layouts;
 mod new_field;
 mod order;
@@ -28,12 +28,13 @@ mod table_rules;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use lethe_format::catalog::Catalog;
 use lethe_format::ids::Oid;
 use lethe_format::manifest::TableData;
 
-use crate::anonymise::{self, Anonymise, Inactive, Masks};
+use crate::anonymise::{self, Anonymise, Everybody, Inactive, Masks};
 use crate::key::{KeyBuffer, KeyReader};
 use crate::ledger::Standing;
 use crate::objection::{Code, Objection};
@@ -97,16 +98,16 @@ enum Stage {
 }
 
 impl Closure {
-    /// `data` tells how the rows of each table are laid out.
+    /// `data` tells how the rows of each table are laid out; to it are bound the masks of everybody's rows.
     #[must_use]
     pub fn new(
         catalog: &Catalog,
         references: &[Reference],
         data: &[TableData],
         standing: &Standing,
-        anonymise: &Anonymise,
+        masks: (&Anonymise, &Arc<Everybody>),
     ) -> Self {
-        Self::prepare(catalog, references, data, standing, anonymise, None)
+        Self::prepare((catalog, references, data), standing, masks, None)
     }
 
     /// The closure if nothing comes back but what these own, and what that refers to: rows of others count as erased.
@@ -116,18 +117,16 @@ impl Closure {
         references: &[Reference],
         data: &[TableData],
         standing: &Standing,
-        anonymise: &Anonymise,
+        masks: (&Anonymise, &Arc<Everybody>),
         owned: Owned,
     ) -> Self {
-        Self::prepare(catalog, references, data, standing, anonymise, Some(owned))
+        Self::prepare((catalog, references, data), standing, masks, Some(owned))
     }
 
     fn prepare(
-        catalog: &Catalog,
-        references: &[Reference],
-        data: &[TableData],
+        (catalog, references, data): (&Catalog, &[Reference], &[TableData]),
         standing: &Standing,
-        anonymise: &Anonymise,
+        (anonymise, everybody): (&Anonymise, &Arc<Everybody>),
         owned: Option<Owned>,
     ) -> Self {
         let (edges, mut objections) = edges::edges(catalog, references);
@@ -142,14 +141,13 @@ impl Closure {
             subjects
         };
         let (erased, gone) = (bound(&standing.erased), bound(&standing.gone));
-        let (mut masks, more) = anonymise::bind(catalog, data, &anonymise.masks, &standing.anonymised);
+        let all = all_references(catalog, references);
+        let (mut masks, more) = anonymise::bind(catalog, data, &all, &anonymise.masks, &standing.anonymised);
         objections.extend(more);
-        let (everybody, more) = anonymise::bind_everybody(catalog, data, references, anonymise);
-        objections.extend(more);
-        let (erased_fields, more) = anonymise::bind_erased(catalog, data, &standing.columns);
+        let (erased_fields, more) = anonymise::bind_erased((catalog, &all), data, &standing.columns);
         objections.extend(more);
         masks.erased = erased_fields;
-        (masks.everybody, masks.words) = (everybody, anonymise.words);
+        (masks.everybody, masks.words) = (everybody.clone(), anonymise.words);
         let inactive = anonymise.inactive.as_ref().and_then(|rule| {
             let bound = anonymise::bind_inactive(catalog, data, rule, &masks);
             bound.map_err(|objection| objections.push(objection)).ok()

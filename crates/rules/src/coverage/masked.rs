@@ -9,13 +9,13 @@ use lethe_format::reference::Reference;
 
 use super::suggest::quoted;
 use super::{Judged, Seen, Shape, Why, names};
-use crate::anonymise::{Everybody, Fake};
+use crate::anonymise::{Everybody, Fake, Said, said_of};
 use crate::closure::family;
 use crate::objection::{Code, Objection};
 
 /// Every column that is taken for people's data, whoever its row goes with: those that [`super::coverage`] suspects, dates and
-/// words from a list that are named like a person's data, and keys of people that are no mere numbers. Left out are columns that
-/// somebody has ruled out, and numbers and UUIDs that stand for a person and say nothing of them.
+/// words from a list that are named like a person's data, labelled ones, and keys of people that are no mere numbers. Left out are columns that
+/// somebody has ruled out or labelled `NOT MASKED`, and numbers and UUIDs that stand for a person and say nothing of them.
 #[must_use]
 pub fn personal_columns(
     catalog: &Catalog,
@@ -43,8 +43,12 @@ impl Judged<'_> {
         }
         let is_key = self.subjects.get(&table.oid).is_some_and(|key| key.contains(&column.attnum));
         let is_number = matches!(shape, Shape::Number | Shape::Uuid);
-        let suspected = why.contains(&Why::PersonalName) || ((is_key || !why.is_empty()) && !is_number);
-        suspected && self.ruled_out(table, column, &why).is_none()
+        let is_labelled = why.contains(&Why::Labelled);
+        let suspected =
+            is_labelled || why.contains(&Why::PersonalName) || ((is_key || !why.is_empty()) && !is_number);
+        // Somebody has looked at this very column.
+        let stays = said_of(self.catalog, table.oid, column.attnum) == Some(Said::NotMasked);
+        suspected && !stays && self.ruled_out(table, column, &why).is_none()
     }
 }
 
@@ -92,14 +96,23 @@ fn by_table<'a>(columns: &[&'a (QualifiedName, String)]) -> BTreeMap<&'a Qualifi
 /// `[[mask]]` sections for these columns, in TOML, guessed by names and types. Nothing of it counts before somebody has put it
 /// into `lethe.toml`.
 #[must_use]
-pub fn suggest_masks(catalog: &Catalog, columns: &[&(QualifiedName, String)]) -> String {
+pub fn suggest_masks(
+    catalog: &Catalog,
+    references: &[Reference],
+    columns: &[&(QualifiedName, String)],
+) -> String {
     let mut text = String::new();
     for (name, columns) in by_table(columns) {
         let Some(table) = catalog.table_named(name) else { continue };
         let _ = write!(text, "[[mask]]\ntable = {}\n", quoted(&name.to_string()));
         for column in columns.iter().filter_map(|column| table.column_named(column)) {
             let (table, column_masked) = origin(catalog, table, column);
-            let (comment, value) = guess(catalog, table, column_masked);
+            let holds_keys = references.iter().any(|reference| {
+                !reference.inside.is_whole()
+                    && reference.from.table == *name
+                    && reference.from.columns.contains(&column.name)
+            });
+            let (comment, value) = guess(catalog, table, column_masked, holds_keys);
             let _ = writeln!(text, "{comment}set.{} = {value}", quoted(&column.name));
         }
         text.push('\n');
@@ -123,8 +136,8 @@ fn origin<'a>(catalog: &'a Catalog, table: &'a Table, column: &'a Column) -> (&'
     at
 }
 
-/// What comes before the line, and the mask.
-fn guess(catalog: &Catalog, table: &Table, column: &Column) -> (&'static str, String) {
+/// What comes before the line, and the mask. Where keys of others stand within the values, they shall go on to join.
+fn guess(catalog: &Catalog, table: &Table, column: &Column, holds_keys: bool) -> (&'static str, String) {
     let (mark, null) = ("", || ("", "\"null\"".to_owned()));
     let random = || (mark, "\"random\"".to_owned());
     let made = |fake: Fake| (mark, format!("{{ fake = {} }}", quoted(fake.word())));
@@ -138,13 +151,18 @@ fn guess(catalog: &Catalog, table: &Table, column: &Column) -> (&'static str, St
             None if unique => random(),
             None => made(Fake::Sentence),
         },
+        (TypeKind::Base, "json" | "jsonb") | (TypeKind::Array { .. }, _)
+            if holds_keys && crate::anonymise::has_random(catalog, column) =>
+        {
+            random()
+        }
         (TypeKind::Base, "json" | "jsonb") if is_kept_whole => (mark, "{ constant = \"{}\" }".to_owned()),
         (TypeKind::Array { .. }, _) if is_kept_whole => (mark, "{ constant = \"{}\" }".to_owned()),
         (TypeKind::Base, "tsvector" | "hstore") if is_kept_whole => (mark, "{ constant = \"\" }".to_owned()),
         (TypeKind::Base, "json" | "jsonb" | "tsvector" | "hstore" | "xml") | (TypeKind::Array { .. }, _) => {
             null()
         }
-        (TypeKind::Base, _) if crate::anonymise::has_random(catalog, column) => random(),
+        _ if crate::anonymise::has_random(catalog, column) => random(),
         _ if is_kept_whole => ("# ", "{ constant = \"…\" }".to_owned()),
         _ => null(),
     }

@@ -16,6 +16,7 @@ use lethe_format::ids::Oid;
 use lethe_format::reference::{OnErase, Reference};
 use serde::Serialize;
 
+use crate::anonymise::{Said, said_of};
 use crate::closure::{droppable_tables, family, subject_key};
 use crate::objection::{Code, Objection};
 pub use masked::{personal_columns, suggest_masks, unmasked, unmasked_objections};
@@ -39,6 +40,8 @@ pub enum Why {
     Document,
     /// Text of any length.
     FreeText,
+    /// Its security label says that it is to be masked, or that it tells people apart.
+    Labelled,
 }
 
 /// What says what becomes of it.
@@ -189,6 +192,9 @@ impl<'a> Judged<'a> {
         if shape != Shape::Flag && names::is_personal(&column.name) {
             why.insert(Why::PersonalName);
         }
+        if said_of(self.catalog, table.oid, column.attnum).is_some_and(|said| said != Said::NotMasked) {
+            why.insert(Why::Labelled);
+        }
         let is_only_key = table.primary_key().is_some_and(|key| key.columns == [column.attnum]);
         // Small numbers are somebody's key by chance: all of many must be, and the name must not speak against it.
         let numbers = seen.values >= ENOUGH_NUMBERS
@@ -250,8 +256,14 @@ impl<'a> Judged<'a> {
     /// Why the column is nobody's, if somebody has said so.
     fn ruled_out(&self, table: &Table, column: &Column, why: &BTreeSet<Why>) -> Option<&str> {
         // A table as a whole may be nobody's, and a column that comes to it later be somebody's all the same.
-        let of_somebody =
-            [Why::ReferenceName, Why::PersonalName, Why::Keys, Why::Addresses, Why::DocumentNames];
+        let of_somebody = [
+            Why::ReferenceName,
+            Why::PersonalName,
+            Why::Keys,
+            Why::Addresses,
+            Why::DocumentNames,
+            Why::Labelled,
+        ];
         let is_named = why.iter().any(|why| of_somebody.contains(why));
         let mut rules = self.classification.not_personal.iter().filter(|rule| rule.table == table.name);
         let ruled_out = rules.find(|rule| match &rule.columns {

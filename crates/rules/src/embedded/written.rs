@@ -39,6 +39,11 @@ impl WrittenKey {
         Self { pattern, reader, takes_numbers, is_whole_number }
     }
 
+    /// The text of a key as it stands there.
+    pub(crate) fn write(&self, key: &str) -> String {
+        self.pattern.as_ref().map_or_else(|| key.to_owned(), |pattern| pattern.with(key))
+    }
+
     /// False if the text is no key.
     pub(super) fn read_text(&self, text: &[u8], key: &mut KeyBuffer) -> bool {
         let text = match &self.pattern {

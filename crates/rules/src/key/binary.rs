@@ -155,6 +155,11 @@ pub(super) fn push_framed(
     Ok(())
 }
 
+/// What [`push_framed`] has written, if it wrote but once.
+pub(super) fn unframed(framed: &[u8]) -> &[u8] {
+    framed.get(8..).unwrap_or_default()
+}
+
 pub(super) fn push_null(out: &mut Vec<u8>) {
     out.extend_from_slice(&u64::MAX.to_be_bytes());
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use roaring::RoaringTreemap;
 
-use super::binary::push_framed;
+use super::binary::{push_framed, unframed};
 use super::domain::{Domain, Reader, Source};
 use super::sieve::{Sieve, hash_bytes, hash_integer};
 use super::{ValueError, binary, text};
@@ -136,6 +136,14 @@ impl KeyBuffer {
     pub fn to_bytes(&self) -> Box<[u8]> {
         self.integer
             .map_or_else(|| self.bytes.as_slice().into(), |integer| integer.to_be_bytes().as_slice().into())
+    }
+
+    /// The canonical form of the value of a key of one column.
+    pub(crate) fn only(&self) -> Box<[u8]> {
+        match self.integer {
+            Some(integer) => integer.to_be_bytes().as_slice().into(),
+            None => unframed(&self.bytes).into(),
+        }
     }
 }
 

@@ -34,7 +34,7 @@ proptest! {
         let end = (at + bytes.len()).min(chunk.len());
         chunk.splice(at..end, bytes);
         chunk.truncate(cut.max(1));
-        let mut closure = Closure::new(&catalog, &rules(&references), &layouts, &standing, &Anonymise::default());
+        let mut closure = Closure::new(&catalog, &rules(&references), &layouts, &standing, (&Anonymise::default(), &Default::default()));
         while let Some(tables) = closure.next_scan() {
             for table in tables {
                 if closure.observe(table, &chunk).is_err() {

@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use lethe_format::catalog::{Action, QualifiedName};
 use lethe_format::ledger::{Keys, SubjectRef};
 use lethe_format::manifest::CopyFormat;
 use lethe_format::{copy_binary, copy_text};
-use lethe_rules::anonymise::{Anonymise, ColumnMask, Replacement, TableMask};
+use lethe_rules::anonymise::{Anonymise, ColumnMask, Replacement, TableMask, bind_everybody};
 use lethe_rules::closure::{Closure, Tombstones};
 use lethe_rules::ledger::Standing;
 use lethe_rules::row_filter::Seeds;
@@ -150,7 +151,11 @@ fn filtered(world: &World, anonymise: &Anonymise) -> Vec<Vec<u8>> {
     };
     let keys = Keys::Integers(world.erased.iter().map(|key| key.cast_unsigned()).collect());
     let standing = Standing { erased: vec![Tombstones { subject, keys }], ..Standing::default() };
-    let mut closure = Closure::new(&catalog, &rules(&world.references), &layouts, &standing, anonymise);
+    let references = rules(&world.references);
+    let (everybody, refused) = bind_everybody(&catalog, &layouts, &references, anonymise);
+    assert!(refused.is_empty(), "{refused:?}");
+    let mut closure =
+        Closure::new(&catalog, &references, &layouts, &standing, (anonymise, &Arc::new(everybody)));
     let mut scans = 0;
     while let Some(tables) = closure.next_scan() {
         for table in tables {
@@ -186,6 +191,7 @@ fn masked_keys(world: &World) -> Anonymise {
     let mask =
         |name: &String| ColumnMask { name: name.clone(), replacement: Replacement::Random, group: None };
     let everybody = catalog.tables.iter().map(|table| TableMask {
+        by_label: false,
         table: table.name.clone(),
         columns: table
             .columns

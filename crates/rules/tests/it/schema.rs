@@ -79,8 +79,14 @@ pub(crate) fn catalog(tables: usize, references: &[Reference]) -> Catalog {
         kind: TypeKind::Base,
         extension: None,
         binary: true,
+        labels: Vec::new(),
     };
-    Catalog { tables: (0..tables).map(table).collect(), foreign_keys, types: BTreeMap::from([(INT8, int8)]) }
+    Catalog {
+        tables: (0..tables).map(table).collect(),
+        foreign_keys,
+        types: BTreeMap::from([(INT8, int8)]),
+        labels: Vec::new(),
+    }
 }
 
 pub(crate) fn oid(table: usize) -> Oid {
