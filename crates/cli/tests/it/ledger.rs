@@ -161,6 +161,28 @@ fn anonymised_and_inactive_people_come_back_overwritten() {
 }
 
 #[test]
+fn columns_are_put_on_the_ledger_and_taken_off_it() {
+    let shell = shell();
+    shell.run(&["snapshot"]).expect_code(0);
+    let erase = |columns: &str| shell.run(&["tombstone", "erase-columns", columns]);
+    erase("public.users(name)").expect_code(0).says("columns_erased public.users(name)");
+    erase("public.orders(adress)").expect_code(0).says("public.orders has no column adress");
+    erase("users(name)").expect_code(2).says("schema.table(column, …)");
+    shell.server.create_database("restored");
+    let dry = shell.run(&["restore", "--into", &shell.server.url("restored"), "--dry-run"]);
+    dry.expect_code(0).says("does not come back: public.users.name");
+    shell.restore("restored").expect_code(0);
+    // Whoever has not been seen for long gets what the settings say of names, which is no name either; of columns, the ledger decides.
+    assert_eq!(shell.server.sql("restored", "SELECT count(name) FROM users"), "0");
+    shell.run(&["tombstone", "list"]).expect_code(0).says("columns_erased").says("public.users(name)");
+    shell.run(&["tombstone", "revoke-columns", "public.users(name)"]).expect_code(0).says("columns_revoked");
+    shell.server.create_database("revoked");
+    shell.restore("revoked").expect_code(0);
+    assert_ne!(shell.server.sql("revoked", "SELECT count(name) FROM users"), "0");
+    shell.run(&["audit", "list"]).expect_code(0).says("public.users(name)");
+}
+
+#[test]
 fn pseudonyms_are_refused_by_the_settings() {
     let shell = shell();
     shell.run(&["snapshot"]).expect_code(0);
