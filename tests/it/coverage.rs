@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use lethe_engine::Error;
-use lethe_engine::coverage::of_source;
+use lethe_engine::coverage::{Look, of_source};
 use lethe_engine::progress::Progress;
 use lethe_engine::restore::RestoreOptions;
 use lethe_engine::snapshot::{self, SnapshotOptions, SnapshotStats};
@@ -9,7 +9,7 @@ use lethe_format::catalog::QualifiedName;
 use lethe_format::classification::{Classification, NotPersonal};
 use lethe_format::ledger::SubjectRef;
 use lethe_format::reference::{Inside, OnErase, Reference, TableColumns};
-use lethe_rules::coverage::{Covered, Why, suggest};
+use lethe_rules::coverage::{Covered, Why};
 use lethe_rules::objection::Code;
 use lethe_tests::world::World;
 
@@ -70,7 +70,7 @@ async fn what_may_refer_to_a_person_is_found_by_name_by_type_and_by_value() {
     let world = World::new().await;
     world.server.sql("source", COMPANY);
     let source = World::settings(&world.server, "source");
-    let found = of_source(&source, &[], &users(), true).await.expect("look");
+    let found = of_source(&source, &[], &users(), Look::Values).await.expect("look");
     assert_eq!(found.not_looked_at, Vec::<String>::new());
     let with_its_row = || Covered::WithItsRow;
     let expected: Vec<(&str, &[Why], Covered)> = vec![
@@ -100,24 +100,27 @@ async fn what_may_refer_to_a_person_is_found_by_name_by_type_and_by_value() {
         .collect();
     assert_eq!(columns, expected);
     // Names and types alone, as a snapshot judges them.
-    let plain = of_source(&source, &[], &users(), false).await.expect("look");
+    let plain = of_source(&source, &[], &users(), Look::Names).await.expect("look");
     let open: Vec<String> =
         plain.columns.iter().filter(|one| one.is_open()).map(|one| one.column.clone()).collect();
     assert!(open.contains(&"author_id".to_owned()) && !open.contains(&"other_ref".to_owned()), "{open:?}");
     // What can be guessed, and what only a person can say.
-    let text = suggest(&found.catalog, &users(), &found.columns);
+    let found = of_source(&source, &[], &users(), Look::Places).await.expect("look");
+    let text = found.suggestion(&[], &users());
     assert!(
         text.contains("from = \"public.posts(author_id)\"\nto = \"public.users(id)\"\non_erase = \"drop\""),
         "{text}"
     );
     assert!(text.contains("from = \"public.comments(\\\"approvedBy\\\")\""), "{text}");
-    let array =
-        "from = \"public.rooms(present)\"\nelement = true\nto = \"public.users(id)\"\non_erase = \"remove\"";
+    let array = "# values of it are keys of somebody\n[[reference]]\nfrom = \"public.rooms(present)\"\nelement = true\nto = \"public.users(id)\"\non_erase = \"remove\"";
     assert!(text.contains(array), "{text}");
     assert!(text.contains("# columns = \"public.countries(code, label)\""), "{text}");
+    // A word of a person's that names them in another column.
+    assert!(text.contains("from = \"public.letters(receiver)\"\nto = \"public.users(email)\""), "{text}");
+    assert!(text.contains("from = \"public.amounts(other_ref)\"\nto = \"public.users(id)\""), "{text}");
     assert!(
-        !text.contains("u1@example.org") && !text.contains("letters(receiver)\"\nto"),
-        "no value, no type that does not fit"
+        !text.contains("u1@example.org") && !text.contains("posts(title)"),
+        "no value, no answered question"
     );
 }
 
@@ -156,7 +159,7 @@ async fn what_nobody_has_decided_is_asked_before_a_restore() {
         nobodys("letters", Some(&["receiver"])),
     ];
     let source = World::settings(&world.server, "source");
-    let found = of_source(&source, &references, &classification, true).await.expect("look");
+    let found = of_source(&source, &references, &classification, Look::Values).await.expect("look");
     let open: Vec<_> = found.columns.iter().filter(|one| one.is_open()).collect();
     assert!(open.is_empty(), "{open:?}");
     assert_eq!(
@@ -206,14 +209,14 @@ async fn a_look_writes_nothing_and_says_what_it_may_not_see() {
     let url =
         format!("{}&user=blind", world.server.url("source").replace("postgres://postgres@", "postgres://"));
     let blind = lethe_postgres::ConnectionSettings::parse(&url, &|_| None).expect("settings");
-    let refused = of_source(&blind, &[], &users(), true).await.expect_err("it may not read");
+    let refused = of_source(&blind, &[], &users(), Look::Values).await.expect_err("it may not read");
     assert!(matches!(&refused, Error::Postgres(error) if error.code() == Some("42501")), "{refused:?}");
-    of_source(&blind, &[], &users(), false).await.expect("the catalog is everybody's");
+    of_source(&blind, &[], &users(), Look::Names).await.expect("the catalog is everybody's");
     let before = world.server.sql(
         "source",
         "SELECT pg_current_xact_id_if_assigned() IS NULL, txid_snapshot_xmax(txid_current_snapshot())",
     );
-    of_source(&World::settings(&world.server, "source"), &[], &users(), true).await.expect("look");
+    of_source(&World::settings(&world.server, "source"), &[], &users(), Look::Values).await.expect("look");
     let after = world.server.sql(
         "source",
         "SELECT pg_current_xact_id_if_assigned() IS NULL, txid_snapshot_xmax(txid_current_snapshot())",

@@ -2,7 +2,7 @@
 //! `pg_dump` reads them from there like any other.
 
 use lethe_engine::Error;
-use lethe_engine::coverage::{masks_for, of_source};
+use lethe_engine::coverage::{Look, masks_for, of_source};
 use lethe_engine::progress::Progress;
 use lethe_engine::restore::{self, MaskLabels, RestoreOptions};
 use lethe_format::catalog::QualifiedName;
@@ -151,7 +151,7 @@ async fn coverage_knows_labels() {
     let subject = SubjectRef { name: Some("user".to_owned()), table: name("users"), columns: None };
     let classification = Classification { subjects: vec![subject], not_personal: Vec::new() };
     let source = World::settings(&world.server, "source");
-    let found = of_source(&source, &[], &classification, false).await.expect("look");
+    let found = of_source(&source, &[], &classification, Look::Names).await.expect("look");
     let labelled = |column: &str| {
         let found = found.columns.iter().find(|one| one.column == column);
         found.is_some_and(|found| found.why.contains(&Why::Labelled))

@@ -12,6 +12,7 @@ mod error;
 mod exported_snapshot;
 pub mod facts;
 pub mod large_objects;
+pub mod leads;
 mod passfile;
 pub mod pg_dump;
 pub mod private_server;

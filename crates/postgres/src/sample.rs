@@ -3,6 +3,7 @@
 
 use lethe_format::catalog::QualifiedName;
 use lethe_format::sql::quote_ident;
+use tokio_postgres::Row;
 
 use crate::{Error, Server};
 
@@ -49,34 +50,51 @@ const TIMEOUT: &str = "20s";
 /// # Errors
 /// If the server cannot be asked, or the role may not read the table.
 pub async fn look(server: &Server, question: &Question<'_>) -> Result<Option<Answer>, Error> {
-    server
-        .run(&format!("SET LOCAL statement_timeout = '{TIMEOUT}'; SAVEPOINT look"), "look at", question.table)
-        .await?;
-    let failed = Error::server("look at values of", question.table);
-    match server.client().query_one(&sql(question), &[]).await.map_err(failed) {
-        Ok(row) => {
-            let number = |place: usize| u64::try_from(row.get::<_, i64>(place)).unwrap_or(0);
-            let names: Vec<String> = row.get(3);
-            Ok(Some(Answer { values: number(0), keys: number(1), addresses: number(2), names }))
-        }
+    let Some(rows) = sampled(server, &sql(question), question.table).await? else { return Ok(None) };
+    let Some(row) = rows.first() else { return Ok(Some(Answer::default())) };
+    let number = |place: usize| u64::try_from(row.get::<_, i64>(place)).unwrap_or(0);
+    Ok(Some(Answer { values: number(0), keys: number(1), addresses: number(2), names: row.get(3) }))
+}
+
+/// Asks for something about a sample; none if that took too long.
+pub(crate) async fn sampled(
+    server: &Server,
+    sql: &str,
+    table: &QualifiedName,
+) -> Result<Option<Vec<Row>>, Error> {
+    let begin = format!("SET LOCAL statement_timeout = '{TIMEOUT}'; SAVEPOINT look");
+    server.run(&begin, "look at", table).await?;
+    let failed = Error::server("look at values of", table);
+    match server.client().query(sql, &[]).await.map_err(failed) {
+        Ok(rows) => Ok(Some(rows)),
         // query_canceled
         Err(error) if error.code() == Some("57014") => {
-            server.run("ROLLBACK TO SAVEPOINT look", "look at", question.table).await?;
+            server.run("ROLLBACK TO SAVEPOINT look", "look at", table).await?;
             Ok(None)
         }
         Err(error) => Err(error),
     }
 }
 
-fn sql(question: &Question<'_>) -> String {
-    let column = quote_ident(question.column);
-    let table = question.table.sql();
-    let rows = format!(
-        "SELECT {column} AS v FROM {table} TABLESAMPLE SYSTEM (
+/// The query for some of a column's values, as `v`. `only` begins with ` AND `.
+pub(crate) fn rows(table: &QualifiedName, column: &str, only: Option<&str>) -> String {
+    limited(table, column, only, ROWS)
+}
+
+/// The same with so many rows at most; no table gives more than about a million.
+pub(crate) fn limited(table: &QualifiedName, column: &str, only: Option<&str>, rows: u32) -> String {
+    let (column, name) = (quote_ident(column), table.sql());
+    format!(
+        "SELECT {column} AS v FROM {name} TABLESAMPLE SYSTEM (
              (SELECT CASE WHEN reltuples > 0 THEN greatest(0.01, least(100, 1000000 / reltuples)) ELSE 100 END
-              FROM pg_catalog.pg_class WHERE oid = {}::pg_catalog.regclass)) WHERE {column} IS NOT NULL LIMIT {ROWS}",
-        lethe_format::sql::quote_literal(&table)
-    );
+              FROM pg_catalog.pg_class WHERE oid = {}::pg_catalog.regclass)) WHERE {column} IS NOT NULL{} LIMIT {rows}",
+        lethe_format::sql::quote_literal(&name),
+        only.unwrap_or_default()
+    )
+}
+
+fn sql(question: &Question<'_>) -> String {
+    let rows = rows(question.table, question.column, None);
     if question.values == Values::Json {
         return format!(
             "WITH rows AS ({rows}), names AS (

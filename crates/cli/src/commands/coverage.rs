@@ -1,10 +1,10 @@
 //! `lethe coverage`.
 
-use lethe_engine::coverage::{masks_for, of_source};
+use lethe_engine::coverage::{Look, masks_for, of_source};
 use lethe_format::catalog::{Catalog, display_ident};
 use lethe_format::classification::Classification;
 use lethe_rules::anonymise::{ColumnMask, Labelled};
-use lethe_rules::coverage::{Covered, CoveredColumn, Why, suggest};
+use lethe_rules::coverage::{Covered, CoveredColumn, Why};
 use lethe_rules::objection::Objection;
 use serde_json::json;
 
@@ -19,9 +19,13 @@ pub(crate) async fn run(settings: &Settings, args: Coverage, output: &Output) ->
         Failure::usage("no kind of people is named")
             .hint("[subject.user] with table = \"public.users\" in lethe.toml: whose data is to be found")
     })?;
-    let found =
-        of_source(&source, &settings.references()?, &classification, !args.no_values && !args.suggest_masks)
-            .await?;
+    let references = settings.references()?;
+    let look = match (args.no_values || args.suggest_masks, args.suggest) {
+        (true, _) => Look::Names,
+        (false, true) => Look::Places,
+        (false, false) => Look::Values,
+    };
+    let found = of_source(&source, &references, &classification, look).await?;
     if args.suggest_masks {
         return suggest_masks(settings, &found.catalog, &classification, output);
     }
@@ -29,8 +33,9 @@ pub(crate) async fn run(settings: &Settings, args: Coverage, output: &Output) ->
         settings.warn(format!("values of {column} were not looked at: it took too long"));
     }
     let open = found.columns.iter().filter(|column| column.is_open()).count();
-    if args.suggest {
-        output.say(suggest(&found.catalog, &classification, &found.columns).trim_end());
+    let suggestion = args.suggest.then(|| found.suggestion(&references, &classification));
+    if let Some(suggestion) = &suggestion {
+        output.say(suggestion.trim_end());
     } else {
         found.columns.iter().filter(|column| column.is_open()).for_each(|column| say(column, output));
         found.columns.iter().filter(|column| !column.is_open()).for_each(|column| say(column, output));
@@ -40,7 +45,7 @@ pub(crate) async fn run(settings: &Settings, args: Coverage, output: &Output) ->
     let summary = json!({
         "open": open,
         "covered": covered,
-        "suggestion": args.suggest.then(|| suggest(&found.catalog, &classification, &found.columns)),
+        "suggestion": suggestion,
     });
     if open > 0 {
         let failure = Failure::failed(format!(

@@ -5,6 +5,8 @@
 mod access;
 /// What was done, by whom, and a customer's part of it.
 mod audit;
+/// Rules that `lethe coverage` guesses.
+mod coverage;
 /// Drills: what passes, what is found, and what a killed one leaves.
 mod drill;
 /// Whole runs, and the last line for programs.

@@ -4,6 +4,7 @@
 //! rule of the settings, because its whole row goes with the person, or because somebody has ruled it out with a reason. What is left
 //! is *open*.
 
+mod leads;
 mod masked;
 pub(crate) mod names;
 mod suggest;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use crate::anonymise::{Said, said_of};
 use crate::closure::{droppable_tables, family, subject_key};
 use crate::objection::{Code, Objection};
+pub use leads::{Lead, Sighting, called, is_called_after, leads, says_kind_of};
 pub use masked::{personal_columns, suggest_masks, unmasked, unmasked_objections};
 pub use suggest::suggest;
 

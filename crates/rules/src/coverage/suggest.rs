@@ -2,51 +2,101 @@
 
 use std::fmt::Write as _;
 
-use lethe_format::catalog::{Catalog, Table, TypeKind};
+use lethe_format::catalog::{Catalog, QualifiedName, Table, TypeKind};
 use lethe_format::classification::Classification;
-use lethe_format::reference::TableColumns;
+use lethe_format::reference::{Inside, OnErase, Reference, Removed, TableColumns, When};
 
-use super::{CoveredColumn, Why};
+use super::{CoveredColumn, Evidence, Lead, Why, coverage};
 
 /// Settings for the open columns, in TOML. Nothing of it counts before somebody has put it into `lethe.toml`.
 #[must_use]
-pub fn suggest(catalog: &Catalog, classification: &Classification, coverage: &[CoveredColumn]) -> String {
-    let mut text = String::new();
-    let mut questions: Vec<(&CoveredColumn, Vec<&str>)> = Vec::new();
-    for column in coverage.iter().filter(|column| column.is_open()) {
-        let refers = column.why.contains(&Why::ReferenceName) || column.why.contains(&Why::Keys);
-        match refers.then(|| target(catalog, classification, column)).flatten() {
-            Some((target, element)) => {
-                let from = TableColumns { table: column.table.clone(), columns: vec![column.column.clone()] };
-                let _ = write!(
-                    text,
-                    "[[reference]]\nfrom = {}\n{}to = {}\non_erase = {}or \"null\", or \"keep\" with because = \"…\"\n\n",
-                    quoted(&from.to_string()),
-                    if element { "element = true\n" } else { "" },
-                    quoted(&target.to_string()),
-                    if element {
-                        "\"remove\"                # or \"drop\", "
-                    } else {
-                        "\"drop\"                  # "
-                    }
-                );
-            }
-            None => match questions.last_mut() {
-                Some((first, columns)) if first.table == column.table => columns.push(&column.column),
-                _ => questions.push((column, vec![&column.column])),
-            },
+pub fn suggest(
+    catalog: &Catalog,
+    references: &[Reference],
+    classification: &Classification,
+    evidence: &Evidence,
+    leads: &[Lead],
+) -> String {
+    let open = |references: &[Reference]| -> Vec<CoveredColumn> {
+        let columns = coverage(catalog, references, classification, evidence);
+        columns.into_iter().filter(CoveredColumn::is_open).collect()
+    };
+    let mut guessed: Vec<Lead> = Vec::new();
+    for column in open(references) {
+        let is_it = |lead: &&Lead| {
+            lead.reference.from.table == column.table && lead.reference.from.columns.contains(&column.column)
+        };
+        let seen = guessed.len();
+        guessed.extend(leads.iter().filter(is_it).cloned());
+        if guessed.len() == seen {
+            guessed.extend(by_type(catalog, classification, &column));
         }
     }
-    for (first, columns) in questions {
-        let columns = columns.into_iter().map(str::to_owned).collect();
-        let columns = TableColumns { table: first.table.clone(), columns };
+    let mut text = String::new();
+    for lead in &guessed {
+        rule(&mut text, lead);
+    }
+    // What goes with somebody by these rules needs no answer of its own.
+    let with: Vec<Reference> =
+        references.iter().cloned().chain(guessed.into_iter().map(|lead| lead.reference)).collect();
+    let mut questions: Vec<(QualifiedName, Vec<String>)> = Vec::new();
+    for column in open(&with) {
+        match questions.last_mut() {
+            Some((table, columns)) if *table == column.table => columns.push(column.column),
+            _ => questions.push((column.table, vec![column.column])),
+        }
+    }
+    for (table, columns) in questions {
         let _ = write!(
             text,
             "# [[not_personal]]                   # or a [[reference]], if rows of it belong to somebody\n# columns = {}\n# because = \"…\"\n\n",
-            quoted(&columns.to_string())
+            quoted(&TableColumns { table, columns }.to_string())
         );
     }
     text
+}
+
+fn rule(text: &mut String, Lead { reference, because }: &Lead) {
+    let Reference { from, inside, to, when, on_erase } = reference;
+    let _ = write!(text, "# {because}\n[[reference]]\nfrom = {}\n", quoted(&from.to_string()));
+    if inside.element {
+        text.push_str("element = true\n");
+    }
+    if let Some(path) = &inside.path {
+        let _ = writeln!(text, "path = {}", quoted(&path.to_string()));
+    }
+    if let Some(pattern) = &inside.text {
+        let _ = writeln!(text, "text = {}", quoted(&pattern.to_string()));
+    }
+    if let Some(When { column, equals }) = when {
+        let _ = writeln!(text, "when = {{ column = {}, equals = {} }}", quoted(column), quoted(equals));
+    }
+    let answer = match on_erase {
+        OnErase::Remove(_) => "\"remove\"                # or \"drop\", ",
+        _ => "\"drop\"                  # ",
+    };
+    let _ = write!(
+        text,
+        "to = {}\non_erase = {answer}or \"null\", or \"keep\" with because = \"…\"\n\n",
+        quoted(&to.to_string())
+    );
+}
+
+/// By the column's name and the only key whose type fits.
+fn by_type(catalog: &Catalog, classification: &Classification, column: &CoveredColumn) -> Option<Lead> {
+    if !column.why.contains(&Why::ReferenceName) && !column.why.contains(&Why::Keys) {
+        return None;
+    }
+    let (to, element) = target(catalog, classification, column)?;
+    let from = TableColumns { table: column.table.clone(), columns: vec![column.column.clone()] };
+    let on_erase = if element { OnErase::Remove(Removed::Value) } else { OnErase::Drop };
+    let inside = Inside { element, ..Inside::default() };
+    let because = if column.why.contains(&Why::Keys) {
+        "values of it are keys of somebody".to_owned()
+    } else {
+        "it is named so, and the type fits".to_owned()
+    };
+    Some(Lead { reference: Reference { from, inside, to, when: None, on_erase }, because })
 }
 
 /// The key of the only subject whose type fits, and whether each element of an array is one.

@@ -1,6 +1,8 @@
 //! Which columns of a live database may refer to a person, by names, types and some of the values: read in one view, without
 //! writing anything. What is decided lies in [`lethe_rules::coverage`].
 
+mod leads;
+
 use std::collections::BTreeMap;
 
 use lethe_format::catalog::{Catalog, Column, QualifiedName, Table, TableKind, TypeKind};
@@ -12,7 +14,7 @@ use lethe_postgres::{ConnectionSettings, Purpose, Server, catalog};
 use lethe_rules::anonymise::{Labelled, TableMask, labelled};
 use lethe_rules::closure::subject_key;
 use lethe_rules::coverage::{
-    CoveredColumn, Evidence, Seen, coverage, personal_columns, personal_names, suggest_masks,
+    CoveredColumn, Evidence, Lead, Seen, coverage, personal_columns, personal_names, suggest, suggest_masks,
 };
 
 use crate::Error;
@@ -24,9 +26,29 @@ pub struct Found {
     pub columns: Vec<CoveredColumn>,
     /// Columns whose values were not looked at, since it took too long.
     pub not_looked_at: Vec<String>,
+    evidence: Evidence,
+    leads: Vec<Lead>,
 }
 
-/// Reads the catalog and, if wanted, looks at some values of each column that could hold a key, an address or a document.
+impl Found {
+    /// Rules for the open columns, in TOML.
+    #[must_use]
+    pub fn suggestion(&self, references: &[Reference], classification: &Classification) -> String {
+        suggest(&self.catalog, references, classification, &self.evidence, &self.leads)
+    }
+}
+
+/// What is looked at besides names and types.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Look {
+    Names,
+    /// Some values of each column that could hold a key, an address or a document.
+    Values,
+    /// Besides, where in the values of open columns keys stand.
+    Places,
+}
+
+/// Reads the catalog and looks at what is wanted.
 ///
 /// # Errors
 /// [`Error::Refused`] if a subject is not in this database; the server's.
@@ -34,7 +56,7 @@ pub async fn of_source(
     source: &ConnectionSettings,
     references: &[Reference],
     classification: &Classification,
-    with_values: bool,
+    look_at: Look,
 ) -> Result<Found, Error> {
     let server = Server::connect(source, Purpose::Snapshot).await?;
     server.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "begin", source).await?;
@@ -43,7 +65,7 @@ pub async fn of_source(
     catalog.tables.retain(|table| !is_own_table(&table.name));
     let keys = keys(&catalog, classification)?;
     let (mut evidence, mut not_looked_at) = (Evidence::new(), Vec::new());
-    for table in catalog.tables.iter().filter(|table| with_values && is_looked_at(table)) {
+    for table in catalog.tables.iter().filter(|table| look_at >= Look::Values && is_looked_at(table)) {
         for column in table.copied_columns() {
             let Some(question) = question(&catalog, table, column, &keys) else { continue };
             match look(&server, &question).await? {
@@ -62,7 +84,14 @@ pub async fn of_source(
         }
     }
     let columns = coverage(&catalog, references, classification, &evidence);
-    Ok(Found { catalog, columns, not_looked_at })
+    let mut found = Found { catalog, columns, not_looked_at, evidence, leads: Vec::new() };
+    if look_at >= Look::Places {
+        let open = found.columns.iter().filter(|column| column.is_open());
+        let (leads, more) = leads::look(&server, &found.catalog, classification, open, &keys).await?;
+        found.leads = leads;
+        found.not_looked_at.extend(more);
+    }
+    Ok(found)
 }
 
 /// What a database for masked data alone would still lack.
