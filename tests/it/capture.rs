@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lethe_engine::Error;
-use lethe_engine::capture::{self, Installed, RunOptions};
+use lethe_engine::capture::{self, Capturing, Customer, Installed, RunOptions};
 use lethe_engine::ledger;
 use lethe_engine::restore::Wanted;
 use lethe_format::catalog::QualifiedName;
@@ -27,11 +27,14 @@ const SCHEMA: &str = "
     INSERT INTO employee VALUES ('e1', '2024-06-01 00:00+00', 1);
     CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public TO app;";
 
-fn subjects() -> Vec<SubjectRef> {
-    let subject = |name: &str, table: &str, columns: Option<&[&str]>| SubjectRef {
-        name: Some(name.to_owned()),
-        table: QualifiedName::new("public", table),
-        columns: columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
+fn subjects() -> Vec<Capturing> {
+    let subject = |name: &str, table: &str, columns: Option<&[&str]>| Capturing {
+        subject: SubjectRef {
+            name: Some(name.to_owned()),
+            table: QualifiedName::new("public", table),
+            columns: columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
+        },
+        customer: Customer::None,
     };
     vec![
         subject("user", "users", None),
@@ -189,4 +192,68 @@ async fn a_batch_that_a_crash_left_behind_is_brought_once() {
     drain(&world).await;
     assert_eq!(ledger::headers(&world.repository).await.expect("headers").len(), entries, "no second entry");
     assert_eq!(world.server.sql("source", "SELECT count(*) FROM lethe_capture.outbox"), "0");
+}
+
+/// Whose people they were, however they went: the log of a customer can then say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_captured_deletion_knows_its_customer() {
+    let world = World::on(PgServer::start(lethe_testkit::pg::bin_dir())).await;
+    world.server.sql(
+        "source",
+        "CREATE TABLE tenants (region text, id int, PRIMARY KEY (region, id));
+         CREATE TABLE users (id int PRIMARY KEY, region text, tenant_id int);
+         INSERT INTO tenants VALUES ('de', 1), ('dk', 1);
+         INSERT INTO users SELECT i, CASE WHEN i % 2 = 0 THEN 'de' ELSE 'dk' END, CASE WHEN i <= 90 THEN 1 END FROM generate_series(1, 100) i;",
+    );
+    let of = |name: &str, table: &str, customer| Capturing {
+        subject: SubjectRef {
+            name: Some(name.to_owned()),
+            table: QualifiedName::new("public", table),
+            columns: None,
+        },
+        customer,
+    };
+    let source = World::settings(&world.server, "source");
+    let install = async |customers: bool| {
+        let (people, themselves) = if customers {
+            let columns = ["region", "tenant_id"].map(str::to_owned).to_vec();
+            (Customer::Named(columns), Customer::Themselves)
+        } else {
+            (Customer::None, Customer::None)
+        };
+        let subjects = [of("user", "users", people), of("tenant", "tenants", themselves)];
+        let wanted = capture::plan_installation(&source, &subjects).await.expect("SQL");
+        capture::install(&source, &wanted).await.expect("installs");
+        capture::status(&source, &subjects).await.expect("status").expect("installed")
+    };
+    let options = RunOptions { heartbeat: Duration::from_secs(3600) };
+    let drained = async || {
+        let drained = capture::run(&world.repository, &source, &world.last_seen(), options).await;
+        let captured = drained.expect("drains").captured.into_iter();
+        captured
+            .map(|captured| (captured.subject.to_string(), captured.tenant, captured.people))
+            .collect::<Vec<_>>()
+    };
+    let user = |tenant: Option<&str>, people| ("user".to_owned(), tenant.map(str::to_owned), people);
+    // An outbox of an older version, with something in it, does not know.
+    install(false).await;
+    world.server.sql("source", "ALTER TABLE lethe_capture.outbox DROP tenant");
+    world.server.sql("source", "CREATE OR REPLACE FUNCTION lethe_capture.user_deleted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+        $$ BEGIN INSERT INTO lethe_capture.outbox (subject, table_schema, table_name, key) VALUES ('user', 'public', 'users', ARRAY[OLD.id::text]); RETURN NULL; END $$");
+    world.server.sql("source", "DELETE FROM users WHERE id = 1");
+    assert_eq!(drained().await, [user(None, 1)]);
+    assert_eq!(install(true).await.up_to_date, Some(true));
+    // By itself, with a former key, of nobody, and both customers at once.
+    world.server.sql(
+        "source",
+        "UPDATE users SET id = 1002 WHERE id = 2; DELETE FROM users WHERE id IN (1002, 3, 4, 95)",
+    );
+    assert_eq!(drained().await, [user(None, 1), user(Some("de\t1"), 3), user(Some("dk\t1"), 1)]);
+    world.server.sql(
+        "source",
+        "UPDATE users SET id = 1006 WHERE id = 6; TRUNCATE users; DELETE FROM tenants WHERE region = 'de'",
+    );
+    let all = drained().await;
+    assert_eq!(all[..3], [user(None, 9), user(Some("de\t1"), 44), user(Some("dk\t1"), 43)]);
+    assert_eq!(all[3..], [("tenant".to_owned(), Some("de\t1".to_owned()), 1)]);
 }

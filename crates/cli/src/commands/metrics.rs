@@ -26,7 +26,7 @@ pub(crate) async fn run(settings: &Settings, args: Metrics, output: &Output) -> 
     }
     if args.capture {
         let source = settings.source(args.from.as_deref())?;
-        let status = capture::status(&source, &settings.subjects()?).await?;
+        let status = capture::status(&source, &settings.captured_subjects()?).await?;
         let (waiting, lag) = status
             .as_ref()
             .map_or((0, 0.0), |status| (status.outbox.waiting, status.outbox.lag().as_secs_f64()));

@@ -20,6 +20,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use lethe_engine::capture::{Capturing, Customer};
 use lethe_engine::ledger::LastSeen;
 use lethe_engine::{Keys, NamingKey, Recipient, Repository};
 use lethe_format::catalog::QualifiedName;
@@ -161,6 +162,15 @@ struct Subject {
     table: String,
     /// The key's columns; the primary key if they are not named.
     key: Option<Vec<String>>,
+    /// The columns that name the person's customer.
+    tenant: Option<Columns>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Columns {
+    One(String),
+    Several(Vec<String>),
 }
 
 #[derive(Debug)]
@@ -348,6 +358,24 @@ impl Settings {
     /// All subjects of `lethe.toml`.
     pub(crate) fn subjects(&self) -> Result<Vec<SubjectRef>, Failure> {
         self.file.subject.keys().map(|name| self.subject_ref(name)).collect()
+    }
+
+    /// With the columns that name each person's customer; customers name themselves.
+    pub(crate) fn captured_subjects(&self) -> Result<Vec<Capturing>, Failure> {
+        let captured = |(name, section): (&String, &Subject)| {
+            let customer = match &section.tenant {
+                Some(_) if self.is_tenant(name) => {
+                    return Err(Failure::usage(format!("[subject.{name}] are customers themselves"))
+                        .hint("tenant belongs to the people of customers"));
+                }
+                None if self.is_tenant(name) => Customer::Themselves,
+                None => Customer::None,
+                Some(Columns::One(column)) => Customer::Named(vec![column.clone()]),
+                Some(Columns::Several(columns)) => Customer::Named(columns.clone()),
+            };
+            Ok(Capturing { subject: self.subject_ref(name)?, customer })
+        };
+        self.file.subject.iter().map(captured).collect()
     }
 
     fn unknown_subject(&self, name: &str, problem: &str) -> Failure {

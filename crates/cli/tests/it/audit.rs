@@ -161,6 +161,31 @@ fn a_customer_gets_its_own_part_and_can_check_it_alone() {
     assert!(["END-2", "BACK-2", "ONLY-2"].iter().all(|other| !none.out.contains(other)), "{}", none.out);
 }
 
+/// Captured deletions as well, if the settings say whose people they are.
+#[test]
+fn captured_deletions_stand_in_their_customers_part() {
+    let shell = company();
+    set(&shell, "[subject.tenant]", "tenant = \"tenant_id\"\n[subject.tenant]");
+    let source = shell.server.url("source");
+    shell.run(&["tombstone", "capture", "install", "--from", &source, "--confirm"]).expect_code(0);
+    shell.server.sql("source", "DELETE FROM users WHERE id IN (2, 4, 6, 5)");
+    shell.run(&["tombstone", "capture", "run", "--from", &source]).expect_code(0);
+    let people = |tenant: &str| {
+        let export = shell.run(&["audit", "export", "--tenant", tenant]);
+        export.expect_code(0);
+        let lines = export.out.lines().filter(|line| line.contains("tombstone_capture"));
+        let people = |line: &str| line.split("people").nth(1)?.chars().find(char::is_ascii_digit);
+        lines.map(people).collect::<Vec<_>>()
+    };
+    assert_eq!(people("1"), [Some('3')]);
+    assert_eq!(people("2"), [Some('1')]);
+    set(&shell, "tenant = \"tenant_id\"", "tenant = \"customer\"");
+    shell
+        .run(&["tombstone", "capture", "install", "--from", &source])
+        .expect_code(3)
+        .says("no column customer");
+}
+
 #[test]
 fn a_request_gets_its_certificate() {
     let shell = company();

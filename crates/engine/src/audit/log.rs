@@ -103,18 +103,20 @@ impl AuditLog {
     }
 
     async fn try_begin(&self, intent: &Intent, now: Timestamp) -> Result<Vec<(Seq, Option<Digest>)>, Error> {
-        let key = self.repository.naming_key()?;
-        let mut tenants: Vec<Option<Digest>> =
-            intent.tenants.iter().map(|tenant| Some(tenant_tag(tenant, key.as_bytes()))).collect();
-        if tenants.is_empty() {
-            tenants.push(None);
-        }
         let mut entries = Vec::new();
-        for tenant in tenants {
+        for tenant in self.tenants(intent)? {
             let content = Content { tenant, ..Content::of(Phase::Began, &intent.facts) };
             entries.push((self.append(intent, content, now).await?.header.seq, tenant));
         }
         Ok(entries)
+    }
+
+    /// Whom there is an entry for: each of the customers, or one for all or none of them.
+    fn tenants(&self, intent: &Intent) -> Result<Vec<Option<Digest>>, Error> {
+        let key = self.repository.naming_key()?;
+        let tags = intent.tenants.iter().map(|tenant| Some(tenant_tag(tenant, key.as_bytes())));
+        let tags: Vec<Option<Digest>> = tags.collect();
+        Ok(if tags.is_empty() { vec![None] } else { tags })
     }
 
     /// Writes down that the settings of this host allow more than they did.
@@ -134,10 +136,16 @@ impl AuditLog {
     }
 
     async fn note(&self, intent: &Intent, loosened: Vec<String>, now: Timestamp) -> Result<(), Error> {
-        let content = Content { loosened, ..Content::of(Phase::Done, &intent.facts) };
         let action = intent.action;
-        let written = self.append(intent, content, now).await;
-        written.map(|_| ()).map_err(|cause| Error::NotLogged { action, cause: Box::new(cause) })
+        let written = async {
+            for tenant in self.tenants(intent)? {
+                let loosened = loosened.clone();
+                let content = Content { tenant, loosened, ..Content::of(Phase::Done, &intent.facts) };
+                self.append(intent, content, now).await?;
+            }
+            Ok(())
+        };
+        written.await.map_err(|cause| Error::NotLogged { action, cause: Box::new(cause) })
     }
 
     /// Writes the next entry and returns it once it is durable.

@@ -1,10 +1,10 @@
-use lethe_format::catalog::{Catalog, QualifiedName, Table, TableKind};
-use lethe_format::ledger::SubjectRef;
+use lethe_format::catalog::{AttNum, Catalog, QualifiedName, Table, TableKind};
 use lethe_postgres::capture::{CapturedSubject, Columns, Installation, installation, outbox, remove_sql};
 use lethe_postgres::{ConnectionSettings, Purpose, Server, catalog};
 use lethe_rules::closure::subject_key;
 use lethe_rules::objection::{Code, Objection};
 
+use super::{Capturing, Customer};
 use crate::Error;
 
 /// What came of an installation.
@@ -21,7 +21,7 @@ pub enum Installed {
 /// [`Error::Refused`] with an objection for each subject that the database does not have.
 pub async fn plan_installation(
     source: &ConnectionSettings,
-    subjects: &[SubjectRef],
+    subjects: &[Capturing],
 ) -> Result<Installation, Error> {
     let server = Server::connect(source, Purpose::Capture).await?;
     server.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "begin", source).await?;
@@ -76,7 +76,8 @@ async fn transaction(server: &Server, sql: &str, stage: &'static str) -> Result<
     Ok(())
 }
 
-fn bind(catalog: &Catalog, subject: &SubjectRef) -> Result<CapturedSubject, Objection> {
+fn bind(catalog: &Catalog, capturing: &Capturing) -> Result<CapturedSubject, Objection> {
+    let Capturing { subject, customer } = capturing;
     let label = format!("subject {subject}");
     let shape = subject_key(catalog, subject)?;
     let unknown = || Objection::new(Code::UnknownSubject, &label, "its table is not in the database");
@@ -88,6 +89,19 @@ fn bind(catalog: &Catalog, subject: &SubjectRef) -> Result<CapturedSubject, Obje
     // Names of functions are made from it, and PostgreSQL cuts names after 63 bytes.
     if name.len() > 40 {
         return Err(Objection::new(Code::UnknownSubject, &label, "its name is longer than 40 bytes"));
+    }
+    let named = |attnums: &[AttNum]| {
+        attnums.iter().filter_map(|attnum| Some(table.column(*attnum)?.name.clone())).collect()
+    };
+    let tenant: Vec<String> = match customer {
+        Customer::None => Vec::new(),
+        Customer::Named(columns) => columns.clone(),
+        Customer::Themselves => named(&shape.columns),
+    };
+    if let Some(missing) = tenant.iter().find(|name| table.column_named(name).is_none()) {
+        let problem = format!("{} has no column {missing}, which names the customer", table.name);
+        return Err(Objection::new(Code::UnknownSubject, &label, problem)
+            .hint("tenant under the subject in lethe.toml is a column of its table"));
     }
     let columns = shape.columns.iter().filter_map(|attnum| table.column(*attnum));
     let mut key = shape.columns.clone();
@@ -109,6 +123,7 @@ fn bind(catalog: &Catalog, subject: &SubjectRef) -> Result<CapturedSubject, Obje
             .collect(),
         leaves: names(family.iter().filter(is_leaf)),
         heirs: names(family.iter().filter(is_heir)),
+        tenant,
         unique,
     })
 }

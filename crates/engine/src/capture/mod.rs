@@ -16,7 +16,25 @@ use lethe_postgres::{ConnectionSettings, Purpose, Server};
 
 use crate::Error;
 pub use install::{Installed, install, plan_installation, remove};
-pub use run::{Drained, RunOptions, run};
+pub use run::{Captured, Drained, RunOptions, run};
+
+/// Whose deletions are captured.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Capturing {
+    pub subject: SubjectRef,
+    pub customer: Customer,
+}
+
+/// Whose people they are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Customer {
+    /// Customers are not kept apart.
+    None,
+    /// That of the customer whom these columns of the subject's table name.
+    Named(Vec<String>),
+    /// They are customers.
+    Themselves,
+}
 
 /// How the capture stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,7 +45,7 @@ pub struct Status {
 }
 
 /// Looks at the source; none if the capture is not installed there.
-pub async fn status(source: &ConnectionSettings, subjects: &[SubjectRef]) -> Result<Option<Status>, Error> {
+pub async fn status(source: &ConnectionSettings, subjects: &[Capturing]) -> Result<Option<Status>, Error> {
     let server = Server::connect(source, Purpose::Capture).await?;
     if !outbox::is_installed(&server).await? {
         return Ok(None);

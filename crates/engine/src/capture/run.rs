@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lethe_format::ledger::{BodyId, Drained as Mark, Keys, Kind};
+use lethe_format::ledger::{BodyId, Drained as Mark, Keys, Kind, Seq, SubjectRef};
 use lethe_postgres::capture::outbox;
 use lethe_postgres::{ConnectionSettings, Purpose, Server};
 use roaring::RoaringTreemap;
@@ -17,11 +17,25 @@ pub struct RunOptions {
 }
 
 /// What one run brought to the ledger.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Drained {
     pub keys: u64,
     pub entries: u64,
     pub heartbeat: bool,
+    /// Whose people they were.
+    #[serde(skip)]
+    pub captured: Vec<Captured>,
+}
+
+/// People of one kind and of one customer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Captured {
+    pub subject: SubjectRef,
+    /// None if they are nobody's, or customers are not kept apart.
+    pub tenant: Option<String>,
+    pub people: u64,
+    /// The ledger's entry.
+    pub entry: Seq,
 }
 
 /// Brings everything that waits in the source's outbox to the ledger.
@@ -70,12 +84,18 @@ async fn bring(
     let keys = keys(waiting.keys);
     drained.keys += keys.len();
     drained.entries += 1;
+    let subject = waiting.subject;
     let entry = NewEntry {
         settled: true,
         nonce: Some(*batch),
-        ..NewEntry::about(Kind::Erased, waiting.subject, keys)
+        ..NewEntry::about(Kind::Erased, subject.clone(), keys)
     };
-    ledger::append(repository, last_seen, entry, None, Timestamp::now()).await?;
+    let head = ledger::append(repository, last_seen, entry, None, Timestamp::now()).await?;
+    let entry = head.map_or(0, |head| head.seq);
+    let captured = waiting.tenants.into_iter();
+    let captured =
+        captured.map(|(tenant, people)| Captured { subject: subject.clone(), tenant, people, entry });
+    drained.captured.extend(captured);
     outbox::delete(server, batch).await?;
     Ok(())
 }

@@ -29,6 +29,8 @@ pub struct CapturedSubject {
     /// Tables that need row triggers of their own: the table, and its children by inheritance. Partitions get theirs
     /// from the table.
     pub heirs: Vec<QualifiedName>,
+    /// The columns of the table that say which customer the person belongs to; none if customers are not kept apart.
+    pub tenant: Vec<String>,
     /// True if the key is a primary key or unique, so that former keys can refer to it.
     pub unique: bool,
 }
@@ -61,8 +63,10 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.outbox (
     table_name text NOT NULL,
     key_columns text[],
     key text[] NOT NULL,
-    batch uuid
+    batch uuid,
+    tenant text
 );
+ALTER TABLE {SCHEMA}.outbox ADD COLUMN IF NOT EXISTS tenant text;
 "
     );
     sql.push_str(DROP_TRIGGERS);
@@ -151,7 +155,14 @@ impl CapturedSubject {
     }
 
     fn insert(&self) -> String {
-        format!("INSERT INTO {SCHEMA}.outbox (subject, table_schema, table_name, key_columns, key)")
+        format!("INSERT INTO {SCHEMA}.outbox (subject, table_schema, table_name, key_columns, key, tenant)")
+    }
+
+    /// Whose person a row is, as the audit log names customers: the values, separated by tabs. NULL is nobody's.
+    fn tenant(&self, row: &str) -> String {
+        let columns = self.tenant.iter().map(|column| format!("{row}.{}::text", quote_ident(column)));
+        let columns: Vec<String> = columns.collect();
+        if columns.is_empty() { "NULL".to_owned() } else { columns.join(" || chr(9) || ") }
     }
 
     fn deleted(&self) -> String {
@@ -160,7 +171,8 @@ impl CapturedSubject {
             format!(
                 "
         WITH former AS (DELETE FROM {former} f WHERE {same} RETURNING f.lethe_former_key)
-        {insert} SELECT {place}, lethe_former_key FROM former;",
+        {insert} SELECT {place}, lethe_former_key, {tenant} FROM former;",
+                tenant = self.tenant("OLD"),
                 former = self.former(),
                 same = self.same("f", "OLD"),
                 insert = self.insert(),
@@ -173,7 +185,7 @@ impl CapturedSubject {
             "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger {SETTINGS} AS $lethe$
 BEGIN
     IF {not_null} AND NOT EXISTS (SELECT FROM {table} t WHERE {same}) THEN
-        {insert} VALUES ({place}, ARRAY[{key}]);{former_keys}
+        {insert} VALUES ({place}, ARRAY[{key}], {tenant});{former_keys}
     END IF;
     RETURN NULL;
 END $lethe$;
@@ -184,6 +196,7 @@ END $lethe$;
             insert = self.insert(),
             place = self.place(),
             key = self.each(|column| format!("OLD.{column}::text"), ", "),
+            tenant = self.tenant("OLD"),
         );
         for table in &self.heirs {
             let table = table.sql();
@@ -204,17 +217,19 @@ ALTER TABLE {table} ENABLE ALWAYS TRIGGER lethe_capture_delete;
             format!("    EXECUTE format({template}, TG_RELID::regclass);\n")
         };
         let mut statements = execute(format!(
-            "{} SELECT {}, ARRAY[{}] FROM ONLY <table> t WHERE {}",
+            "{} SELECT {}, ARRAY[{}], {} FROM ONLY <table> t WHERE {}",
             self.insert(),
             self.place(),
             self.each(|column| format!("t.{column}::text"), ", "),
+            self.tenant("t"),
             self.each(|column| format!("t.{column} IS NOT NULL"), " AND "),
         ));
         if self.unique {
             statements.push_str(&execute(format!(
-                "WITH former AS (DELETE FROM {} f USING ONLY <table> t WHERE {} RETURNING f.lethe_former_key) {} SELECT {}, lethe_former_key FROM former",
+                "WITH former AS (DELETE FROM {} f USING ONLY <table> t WHERE {} RETURNING f.lethe_former_key, {} AS tenant) {} SELECT {}, lethe_former_key, tenant FROM former",
                 self.former(),
                 self.same("f", "t"),
+                self.tenant("t"),
                 self.insert(),
                 self.place(),
             )));

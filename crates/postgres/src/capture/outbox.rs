@@ -3,6 +3,8 @@
 //! The batch's number is the ledger entry's nonce, so that a batch which a crash left behind can be told from one that
 //! is on the ledger already.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use lethe_format::catalog::QualifiedName;
 use lethe_format::ids::Digest;
@@ -23,6 +25,8 @@ const BATCH: i64 = 100_000;
 pub struct Batch {
     pub subject: SubjectRef,
     pub keys: Vec<Vec<String>>,
+    /// How many of them belong to each customer; none for nobody's, and where customers are not kept apart.
+    pub tenants: BTreeMap<Option<String>, u64>,
 }
 
 /// Keys name people, so only their number is shown.
@@ -94,8 +98,9 @@ pub async fn mark(server: &Server, batch: &BodyId) -> Result<bool, Error> {
 
 /// The keys of a batch.
 pub async fn batch(server: &Server, batch: &BodyId) -> Result<Option<Batch>, Error> {
+    // An outbox of an older version has no such column.
     let sql = format!(
-        "SELECT subject, table_schema, table_name, key_columns, key FROM {SCHEMA}.outbox
+        "SELECT subject, table_schema, table_name, key_columns, key, to_jsonb(o) ->> 'tenant' FROM {SCHEMA}.outbox o
          WHERE batch = '{batch}' ORDER BY id"
     );
     let rows = server.client().query(&sql, &[]).await.map_err(Error::server(STAGE, server.settings()))?;
@@ -105,7 +110,11 @@ pub async fn batch(server: &Server, batch: &BodyId) -> Result<Option<Batch>, Err
         table: QualifiedName::new(first.get::<_, String>(1), first.get::<_, String>(2)),
         columns: first.get(3),
     };
-    Ok(Some(Batch { subject, keys: rows.iter().map(|row| row.get(4)).collect() }))
+    let mut tenants = BTreeMap::new();
+    for row in &rows {
+        *tenants.entry(row.get(5)).or_default() += 1;
+    }
+    Ok(Some(Batch { subject, keys: rows.iter().map(|row| row.get(4)).collect(), tenants }))
 }
 
 /// Takes a batch out of the outbox, once it is on the ledger.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lethe_engine::ExitCode;
 use lethe_engine::audit::Intent;
-use lethe_engine::capture::{self, Installed, RunOptions};
+use lethe_engine::capture::{self, Captured, Installed, RunOptions};
 use lethe_format::audit::{Action, Facts};
 use serde_json::json;
 
@@ -25,7 +25,7 @@ pub(super) async fn run(settings: &Settings, command: Capture, output: &Output) 
 
 async fn install(settings: &Settings, args: CaptureChange, output: &Output) -> Result<(), Failure> {
     let source = settings.source(args.source.from.as_deref())?;
-    let subjects = settings.subjects()?;
+    let subjects = settings.captured_subjects()?;
     if subjects.is_empty() {
         return Err(Failure::usage("lethe.toml names no subject whose deletions could be captured")
             .hint("add [subject.user] with table = \"public.users\""));
@@ -79,11 +79,8 @@ async fn drain(settings: &Settings, args: CaptureRun, output: &Output) -> Result
         match round {
             Ok(drained) => {
                 // The deletion is a fact, and on the ledger: it is not held up for the log.
-                if drained.keys > 0 {
-                    let counts = [("people".to_owned(), drained.keys)];
-                    let facts = Facts { counts: counts.into(), ..Facts::default() };
-                    let intent = Intent { facts, ..with_some(Action::TombstoneCapture, Vec::new()) };
-                    note(settings, &log, intent).await;
+                for captured in &drained.captured {
+                    note(settings, &log, erased(captured)).await;
                 }
                 if drained.keys > 0 || !args.follow {
                     output.say(format!("{} deletions brought to the ledger", count(drained.keys)));
@@ -106,9 +103,20 @@ async fn drain(settings: &Settings, args: CaptureRun, output: &Output) -> Result
     }
 }
 
+/// What is written down of people of one customer.
+fn erased(captured: &Captured) -> Intent {
+    let facts = Facts {
+        subject: Some(captured.subject.to_string()),
+        counts: [("people".to_owned(), captured.people)].into(),
+        ledger: Some(captured.entry),
+        ..Facts::default()
+    };
+    Intent { facts, ..with_some(Action::TombstoneCapture, captured.tenant.iter().cloned().collect()) }
+}
+
 async fn status(settings: &Settings, args: CaptureSource, output: &Output) -> Result<(), Failure> {
     let source = settings.source(args.from.as_deref())?;
-    let Some(status) = capture::status(&source, &settings.subjects()?).await? else {
+    let Some(status) = capture::status(&source, &settings.captured_subjects()?).await? else {
         return Err(Failure::failed(format!("the capture is not installed in {source}"))
             .hint("lethe tombstone capture install"));
     };
