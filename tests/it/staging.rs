@@ -170,6 +170,9 @@ async fn nobody_is_in_staging_as_they_are_and_everything_still_fits() {
         assert_eq!((report.rows.loaded, report.rows.dropped), (plain.rows.loaded, plain.rows.dropped));
         assert_eq!(report.rows.changed, report.rows.loaded - 2, "all but the countries");
         assert_eq!((report.masked.columns, report.masked.rows), (22, report.rows.loaded - 2));
+        let check = report.masked.check;
+        assert_eq!(check.rows, report.masked.rows, "all of these tables are read back");
+        assert!(check.originals > 3000 && check.values > 3000 && check.same < check.made / 4, "{check:?}");
         assert_eq!(report.label.map(|label| label.to_string()).as_deref(), Some("staging"));
 
         assert_eq!(target.sql("one", JOINS), world.server.sql("plain", JOINS), "joins survive");
@@ -268,6 +271,42 @@ async fn a_masked_restore_that_is_ended_in_the_middle_goes_on_with_the_same_valu
         "t",
         "the key is gone"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_in_the_target_as_it_is_stored_is_found_afterwards() {
+    let world = world(&lethe_testkit::pg::bin_dir(), seed()).await;
+    let note =
+        world.server.sql("source", "SELECT quote_literal(note) FROM account WHERE note IS NOT NULL LIMIT 1");
+    // As a mask that does not work would leave it. The second one is chance: one of two values.
+    for (sql, column) in [
+        (format!("UPDATE account SET note = {note} WHERE id = (SELECT min(id) FROM account)"), Some("note")),
+        ("UPDATE account SET active = NOT active, salary = salary".to_owned(), None),
+    ] {
+        let database = column.unwrap_or("chance");
+        world.server.create_database(database);
+        let url = World::settings(&world.server, database);
+        let psql = world.server.url(database);
+        let change = std::sync::Arc::new(sql);
+        let bin = world.server.bin().to_owned();
+        let progress = Progress::observed(Box::new(move |stage| {
+            if stage == "look for erased keys" {
+                let done = std::process::Command::new(bin.join("psql")).args([&psql, "-c", &change]).status();
+                assert!(done.expect("psql").success());
+            }
+        }));
+        let prepared =
+            restore::prepare(&world.repository, &url, options(masks()), world.last_seen(), &progress).await;
+        let ended = prepared.expect("plan").run(&progress).await;
+        match (column, ended) {
+            (None, Ok(_)) => {}
+            (Some(column), Err(Error::Verification { object, problem, .. })) => {
+                assert_eq!(object, "public.account");
+                assert!(problem.contains(&format!("the column {column} is masked")), "{problem}");
+            }
+            (_, ended) => panic!("{database}: {ended:?}"),
+        }
+    }
 }
 
 async fn refused(world: &World, database: &str, options: RestoreOptions, code: Code, says: &str) {

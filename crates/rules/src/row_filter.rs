@@ -11,7 +11,7 @@ use lethe_format::ids::Oid;
 use lethe_format::manifest::CopyFormat;
 use lethe_format::{copy_binary, copy_text};
 
-use crate::anonymise::{Filled, Masks};
+use crate::anonymise::{Filled, LookedUp, Masks, Originals};
 use crate::closure::{
     FieldChange, NewField, Probe, Scratch, Sets, TableRules, Verdict, is_erased, is_hit, judge, verdict,
     without,
@@ -267,6 +267,46 @@ impl Filters {
             Ok::<_, Error>(())
         })?;
         Ok(erased)
+    }
+
+    /// The stored values of a chunk's masked columns, for [`Self::look_for`]. The seeds are those that it was filtered with.
+    ///
+    /// # Errors
+    /// If the rows do not parse.
+    pub fn originals(&self, table: Oid, chunk: &[u8], seeds: &Seeds) -> Result<Originals, Error> {
+        let mut originals = Originals::default();
+        let (Some(rules), Some(fills)) = (self.rules.get(&table), self.masks.everybody.fills(table)) else {
+            return Ok(originals);
+        };
+        let groups = self.masks.everybody.keys(&seeds.value);
+        let (mut key, mut number) = (KeyBuffer::default(), 0);
+        for_each_row(rules, chunk, |row, _| {
+            number += 1;
+            let unreadable = |cause| Error::Key { table: rules.name.clone(), cause };
+            let masked =
+                self.masks.apply(table, (row, row), seeds, &groups, number, &mut key).map_err(unreadable)?;
+            originals.add(row, fills, |field| masked.iter().any(|(masked, _)| *masked == field));
+            Ok::<_, Error>(())
+        })?;
+        Ok(originals)
+    }
+
+    /// Looks for stored values in rows of a restored table: there should be none.
+    ///
+    /// # Errors
+    /// If the rows do not parse.
+    pub fn look_for(
+        &self,
+        table: Oid,
+        originals: &Originals,
+        rows: &[u8],
+        found: &mut LookedUp,
+    ) -> Result<(), Error> {
+        let Some(rules) = self.rules.get(&table) else { return Ok(()) };
+        for_each_row(rules, rows, |row, _| {
+            originals.look(row, found);
+            Ok::<_, Error>(())
+        })
     }
 
     /// False if no row of the table can be dropped or changed.

@@ -337,6 +337,15 @@ fn show_report(report: &RestoreReport, output: &Output) {
             count(report.masked.rows),
             count(report.masked.columns)
         ));
+        let check = &report.masked.check;
+        output.say(format!(
+            "{} rows were read back: none of {} values in masked columns is one of the {} that are stored; of {} made-up values {} are what they were, by chance",
+            count(check.rows),
+            count(check.values),
+            count(check.originals),
+            count(check.made),
+            count(check.same)
+        ));
     }
     if report.rows.late_removed > 0 {
         output.say(format!(

@@ -16,6 +16,7 @@ use lethe_rules::objection::Objection;
 use lethe_rules::target_label::{Said, TargetLabel, decide};
 use serde::{Deserialize, Serialize};
 
+use super::mask_check::MaskCheck;
 use super::target::Begun;
 use super::{RestoreOptions, words};
 use crate::Error;
@@ -28,6 +29,13 @@ pub struct Masked {
     pub columns: u64,
     /// Rows of their tables that are loaded.
     pub rows: u64,
+    /// What was compared afterwards with what is stored.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub check: MaskCheck,
+}
+
+fn is_nothing(check: &MaskCheck) -> bool {
+    *check == MaskCheck::default()
 }
 
 /// What the security labels of the source have to say.

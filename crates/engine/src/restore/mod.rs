@@ -7,7 +7,7 @@
 //! 5. *Finish*: indexes, sequences, statistics, views, foreign keys, triggers, grants.
 //! 6. *Cut over*: read the ledger again, append the cut-over entry, open the database: ready. If the ledger says more
 //!    by then, what was loaded of those people is taken back, and 4 to 6 are gone through again.
-//! 7. *Verify*: validate the foreign keys, look for tombstoned keys, remove the bookkeeping: verified.
+//! 7. *Verify*: validate the foreign keys, look for tombstoned keys and for what was masked, remove the bookkeeping: verified.
 //!
 //! A restore that was interrupted is continued by running it again: every statement and every chunk is recorded in
 //! the transaction that carries it out, so nothing is done twice. Until step 6 nobody else can connect. A run that loses
@@ -24,6 +24,7 @@ mod finish;
 mod large_objects;
 mod late;
 mod load;
+mod mask_check;
 mod masking;
 mod only;
 mod outage;
@@ -69,6 +70,7 @@ use cut_over::CutOver;
 pub use evidence::{RestoreEvidence, RestoredTo, keep};
 pub(crate) use fetch::{chunk as fetch_chunk, schema};
 pub(crate) use load::Memory;
+pub use mask_check::MaskCheck;
 use masking::BoundMasks;
 pub use masking::{MaskLabels, Masked};
 pub use only::OnlySubject;
@@ -400,9 +402,10 @@ impl Prepared {
             progress.stage("ready", 0);
         }
         let (tables, late) = (load::counts(&target).await?, target.late_removed().await?);
-        verify::verify(self, &target, &statements.unvalidated(self), progress).await?;
+        let check = verify::verify(self, &target, &statements.unvalidated(self), progress).await?;
         seconds.verified = now();
-        let report = self.report(head, &tables, &late, *seconds);
+        let mut report = self.report(head, &tables, &late, *seconds);
+        report.masked.check = check;
         Ok((target, report))
     }
 
@@ -548,7 +551,7 @@ impl Prepared {
             ledger_head,
             only: self.plan.only.clone(),
             label: Some(self.label.clone()),
-            masked: Masked { columns: self.plan.masked.columns, rows: masked },
+            masked: Masked { rows: masked, ..self.plan.masked },
             rows: RowCounts::new(total, total_late),
             tables: rows,
             large_objects: self.plan.large_objects,

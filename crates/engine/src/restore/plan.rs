@@ -110,6 +110,7 @@ pub(super) async fn make(
     let masked = Masked {
         columns: options.anonymise.everybody.iter().map(|rule| rule.columns.len() as u64).sum(),
         rows: tables.iter().filter(|table| filters.masks_everybody(table.oid)).map(|table| table.rows).sum(),
+        ..Masked::default()
     };
     tables.sort_by(|one, other| {
         other.plain_bytes.cmp(&one.plain_bytes).then_with(|| one.table.cmp(&other.table))

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use futures_util::future::try_join_all;
-use lethe_format::catalog::QualifiedName;
+use lethe_format::catalog::{QualifiedName, Table};
 use lethe_format::manifest::CopyFormat;
 use lethe_format::sql::quote_ident;
 use lethe_format::{copy_binary, copy_text};
@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use super::Prepared;
 use super::builds::Builds;
+use super::mask_check::{self, MaskCheck};
 use super::statements::Unvalidated;
 use super::target::Target;
 use crate::Error;
@@ -22,7 +23,7 @@ pub(super) async fn verify(
     target: &Target,
     unvalidated: &[Unvalidated],
     progress: &Progress,
-) -> Result<(), Error> {
+) -> Result<MaskCheck, Error> {
     validate(prepared, target, unvalidated, progress).await?;
     let server = target.worker().await?;
     let tables = tables_to_read(prepared);
@@ -31,7 +32,7 @@ pub(super) async fn verify(
         look_for_erased(prepared, &server, oid).await?;
         progress.advance(1);
     }
-    Ok(())
+    mask_check::check(prepared, target, &server, progress).await
 }
 
 /// The keys of one table one after the other, since validating locks it against the next; those of several tables at
@@ -95,12 +96,38 @@ fn tables_to_read(prepared: &Prepared) -> BTreeSet<u32> {
     tables.filter(|oid| (all || filters.is_subject(*oid)) && filters.keeps_keys(*oid)).collect()
 }
 
-/// Reads a table back and asks the filter again: the keys stay on this side of the connection.
+/// Asks the filter about the rows of a table as they are now: the keys stay on this side of the connection.
 async fn look_for_erased(prepared: &Prepared, server: &Server, oid: u32) -> Result<(), Error> {
+    let all = BlockRange { start: 0, end: None };
+    read_back(prepared, server, oid, all, |table, rows| {
+        let filter = |cause| Error::Filter { snapshot: prepared.manifest.snapshot.clone(), cause };
+        let found = prepared.plan.filters.count_erased(oid, rows).map_err(filter)?;
+        if found > 0 {
+            let problem =
+                format!("{found} rows of erased people, or with their keys, are in the restored database");
+            let hint = "keep applications away from this database, drop it and restore again";
+            return Err(Error::Verification { object: table.name.to_string(), problem, hint });
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Rows that are looked at in one piece, in bytes.
+const PIECE: usize = 4 << 20;
+
+/// Reads rows of a restored table, as they are laid out in the snapshot.
+pub(super) async fn read_back(
+    prepared: &Prepared,
+    server: &Server,
+    oid: u32,
+    range: BlockRange,
+    mut look: impl FnMut(&Table, &[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
     let manifest = &prepared.manifest;
     let data = manifest.tables.iter().find(|data| data.table == oid);
     let Some((table, data)) = manifest.catalog.table(oid).zip(data) else { return Ok(()) };
-    let mut copy = CopyOut::start(server, table, BlockRange { start: 0, end: None }, data.format).await?;
+    let mut copy = CopyOut::start(server, table, range, data.format).await?;
     let mut binary = copy_binary::StreamSplitter::default();
     let mut text = copy_text::StreamSplitter::default();
     let mut rows = Vec::new();
@@ -114,16 +141,8 @@ async fn look_for_erased(prepared: &Prepared, server: &Server, oid: u32) -> Resu
                 CopyFormat::Text => text.push(piece, &mut rows),
             };
         }
-        if rows.len() > 4 << 20 || piece.is_none() {
-            let filter = |cause| Error::Filter { snapshot: manifest.snapshot.clone(), cause };
-            let found = prepared.plan.filters.count_erased(oid, &rows).map_err(filter)?;
-            if found > 0 {
-                let problem = format!(
-                    "{found} rows of erased people, or with their keys, are in the restored database"
-                );
-                let hint = "keep applications away from this database, drop it and restore again";
-                return Err(Error::Verification { object: table.name.to_string(), problem, hint });
-            }
+        if rows.len() > PIECE || piece.is_none() {
+            look(table, &rows)?;
             rows.clear();
         }
         if piece.is_none() {

@@ -17,8 +17,8 @@ pub struct Words {
 
 /// No made-up value has more characters.
 pub(super) const LONGEST: usize = 80;
-const DOMAIN: &str = "@example.com";
-const PHONE: &str = "+999";
+pub(super) const DOMAIN: &str = "@example.com";
+pub(super) const PHONE: &str = "+999";
 /// Five bits each; none that is taken for another.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 

@@ -17,6 +17,7 @@ mod inactive;
 mod joins;
 mod label;
 mod labelled;
+mod originals;
 mod permute;
 mod random;
 mod within;
@@ -42,6 +43,7 @@ pub(crate) use inactive::{Inactive, bind as bind_inactive};
 pub use label::Said;
 pub use labelled::{Labelled, labelled, said_of};
 pub use lethe_format::mask::{Constant, Fake, Replacement};
+pub use originals::{LookedUp, Originals};
 
 /// Whether random values of the column's type, or of the elements of its arrays, can be made.
 pub(crate) fn has_random(catalog: &Catalog, column: &Column) -> bool {
