@@ -269,11 +269,11 @@ impl Filters {
         Ok(erased)
     }
 
-    /// The stored values of a chunk's masked columns, for [`Self::look_for`]. The seeds are those that it was filtered with.
+    /// The stored values of masked columns in the first rows of a chunk, for [`Self::look_for`]. The seeds are those that it was filtered with.
     ///
     /// # Errors
     /// If the rows do not parse.
-    pub fn originals(&self, table: Oid, chunk: &[u8], seeds: &Seeds) -> Result<Originals, Error> {
+    pub fn originals(&self, table: Oid, chunk: &[u8], most: u64, seeds: &Seeds) -> Result<Originals, Error> {
         let mut originals = Originals::default();
         let (Some(rules), Some(fills)) = (self.rules.get(&table), self.masks.everybody.fills(table)) else {
             return Ok(originals);
@@ -282,6 +282,9 @@ impl Filters {
         let (mut key, mut number) = (KeyBuffer::default(), 0);
         for_each_row(rules, chunk, |row, _| {
             number += 1;
+            if number > most {
+                return Ok(());
+            }
             let unreadable = |cause| Error::Key { table: rules.name.clone(), cause };
             let masked =
                 self.masks.apply(table, (row, row), seeds, &groups, number, &mut key).map_err(unreadable)?;

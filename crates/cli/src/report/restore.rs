@@ -58,6 +58,9 @@ pub(super) fn write(facts: &Restored, page: &mut Page) {
             (words.objects_unreferenced, Cell::text(numbers.count(objects.unreferenced))),
         ]);
     }
+    if report.masked.check.rows > 0 {
+        page.list(&[(words.masked_compared, Cell::text(numbers.count(report.masked.check.values)))]);
+    }
     stages(facts, page);
     rows(facts, page);
     kept(&report.kept, page);

@@ -25,11 +25,12 @@ pub(super) async fn resolve(
     });
     let anonymised = anonymise.masks.iter_mut().flat_map(|rule| {
         let name = rule.table.clone();
-        rule.columns.iter_mut().map(move |(column, value)| ("anonymise", name.clone(), &*column, value))
+        rule.columns.iter_mut().map(move |(column, value)| ("[[anonymise]]", name.clone(), &*column, value))
     });
     let everybody = anonymise.everybody.iter_mut().flat_map(|rule| {
         let name = rule.table.clone();
-        rule.columns.iter_mut().map(move |mask| ("mask", name.clone(), &mask.name, &mut mask.replacement))
+        let section = if rule.by_label { "security labels" } else { "[[mask]]" };
+        rule.columns.iter_mut().map(move |mask| (section, name.clone(), &mask.name, &mut mask.replacement))
     });
     for (section, table_name, name, replacement) in anonymised.chain(everybody).chain(referring) {
         let Some(table) = catalog.table_named(&table_name) else { continue };
@@ -45,7 +46,7 @@ pub(super) async fn resolve(
             Ok(binary) => constant.binary = Some(binary),
             Err(problem) => objections.push(Objection::new(
                 Code::MaskRefused,
-                format!("[[{section}]] of {table_name}"),
+                format!("{section} of {table_name}"),
                 format!("{table_name}.{name}: {problem}"),
             )),
         }

@@ -1,6 +1,6 @@
 //! After a restore for masked data alone: are the values of masked columns in the target as they are stored?
 //!
-//! Of each masked table the first chunk is fetched again, and the first blocks of the table are read back, which is where its rows lie. A mask
+//! Of each masked table the first chunk is fetched again, and the first blocks of the table are read back, which is where its first rows lie. A mask
 //! that does not work fails for all rows of a column, so that a sample finds it; what it costs does not grow with the tables.
 
 use lethe_postgres::{BlockRange, Server};
@@ -28,8 +28,9 @@ pub struct MaskCheck {
     pub same: u64,
 }
 
-/// As many as a chunk has, of 8 KiB each.
-const BLOCKS: u32 = 2048;
+/// Of 8 KiB each, and about as many rows as may lie in them.
+const BLOCKS: u32 = 512;
+const ROWS: u64 = 50_000;
 
 pub(super) async fn check(
     prepared: &Prepared,
@@ -52,7 +53,7 @@ pub(super) async fn check(
         let refused = failed.clone();
         let originals = objects::off_runtime({
             let filters = filters.clone();
-            move || filters.originals(oid, &stored, &seeds).map_err(refused)
+            move || filters.originals(oid, &stored, ROWS, &seeds).map_err(refused)
         })
         .await?;
         let mut found = LookedUp::default();

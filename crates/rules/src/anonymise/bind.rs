@@ -7,9 +7,10 @@ use lethe_format::copy_text;
 use lethe_format::ids::Oid;
 use lethe_format::manifest::{CopyFormat, TableData};
 
-use super::everybody::{kind_of, unique_bits};
 use super::fake::shortest;
-use super::fill::{By, Kind};
+use super::fill::By;
+use super::group::{kind_of, unique_bits};
+use super::kind::Kind;
 use super::{Constant, Fill, Made, Mask, MaskRule, Masks, Replacement};
 use crate::closure::{Edge, SubjectKey, Tombstones, columns_in, family, hazards, parse_keys, subject_key};
 use crate::key::{self, KeyReader, KeySet};

@@ -12,9 +12,12 @@ use lethe_format::manifest::{CopyFormat, TableData};
 use lethe_format::reference::Reference;
 
 use super::fake::shortest;
-use super::fill::{By, Fill, Form, Kind, Made};
+use super::fill::{By, Fill, Form, Made};
+use super::group::{Shape, kind_of, usual_group};
 use super::joins::{self, Fills};
-use super::random::{RandomKind, element_of, text_limit};
+use super::kind::Kind;
+use super::lengths::element_of;
+use super::random::RandomKind;
 use super::{Anonymise, Replacement};
 use crate::closure::{family, hazards};
 use crate::key;
@@ -125,7 +128,10 @@ pub fn bind(
     }
     let mut groups: BTreeMap<&str, Shape> = BTreeMap::new();
     for column in &planned {
-        groups.entry(&column.group).or_default().add(column);
+        let shape = groups.entry(&column.group).or_default();
+        if let Some((kind, _)) = &column.kind {
+            shape.add(kind, column.rows, column.unique);
+        }
     }
     everybody.groups = groups.keys().map(|group| (*group).to_owned()).collect();
     let mut fills = Fills::new();
@@ -154,10 +160,6 @@ pub fn bind(
     (everybody, objections)
 }
 
-/// Characters from which on a column is long enough for what is made for it.
-const LONG_FAKE: usize = 40;
-const LONG_RANDOM: usize = 20;
-
 /// One column of one leaf, before its group is known.
 struct Planned<'a> {
     /// For messages.
@@ -172,88 +174,6 @@ struct Planned<'a> {
     kind: Option<(Kind, Form)>,
     unique: bool,
     rows: u64,
-}
-
-/// What is common to a group's columns.
-#[derive(Clone, Default)]
-struct Shape {
-    limit: Option<usize>,
-    rows: u64,
-    unique: bool,
-    kind: Option<Kind>,
-    mixed: bool,
-}
-
-impl Shape {
-    fn add(&mut self, column: &Planned<'_>) {
-        let Some((kind, _)) = &column.kind else { return };
-        let limit = match kind {
-            Kind::Random(RandomKind::Text { len }) => Some(*len),
-            Kind::Fake { limit, .. } => Some(*limit),
-            Kind::Random(_) => None,
-        };
-        self.limit = self.limit.into_iter().chain(limit).min();
-        self.rows = self.rows.saturating_add(column.rows);
-        self.unique |= column.unique;
-        self.mixed |= self.kind.as_ref().is_some_and(|known| family_of(known) != family_of(kind));
-        self.kind = Some(kind.clone());
-    }
-
-    fn bits(&self) -> usize {
-        if self.unique { unique_bits(self.rows) } else { 0 }
-    }
-}
-
-/// With so many random bits, two of so many values are the same once in a million restores.
-pub(super) fn unique_bits(rows: u64) -> usize {
-    let bits = u64::BITS - rows.leading_zeros();
-    2 * bits as usize + 20
-}
-
-/// The group of a column without `as`. Short columns are joined with others of their length at most: one of them must not make all
-/// others as short.
-fn usual_group(kind: &Kind) -> String {
-    let family = family_of(kind);
-    match kind {
-        Kind::Random(RandomKind::Text { len }) if *len < LONG_RANDOM => format!("{family} {len}"),
-        Kind::Fake { limit, .. } if *limit < LONG_FAKE => format!("{family} {limit}"),
-        _ => family,
-    }
-}
-
-fn family_of(kind: &Kind) -> String {
-    match kind {
-        Kind::Random(kind) => format!("random {}", kind.family()),
-        Kind::Fake { fake, .. } => format!("fake {}", fake.word()),
-    }
-}
-
-/// What values of this column, or the elements of its arrays, would be made of; none for NULL and constants.
-pub(super) fn kind_of(
-    catalog: &Catalog,
-    column: &Column,
-    replacement: &Replacement,
-) -> Result<Option<(Kind, Form)>, String> {
-    let element = element_of(catalog, column);
-    let form = element.as_ref().map_or(Form::Whole, |element| Form::Elements(element.type_oid));
-    let kind = of_one(catalog, element.as_ref().unwrap_or(column), replacement)?;
-    Ok(kind.map(|kind| (kind, form)))
-}
-
-fn of_one(catalog: &Catalog, column: &Column, replacement: &Replacement) -> Result<Option<Kind>, String> {
-    match replacement {
-        Replacement::Null | Replacement::Constant(_) => Ok(None),
-        Replacement::Random => {
-            let kind = RandomKind::of(catalog, column).ok_or("no random value of its type is known")?;
-            Ok(Some(Kind::Random(kind)))
-        }
-        Replacement::Fake(fake) => {
-            let limit = text_limit(catalog, column).ok_or(
-                "a made-up value is text, and its type is not, or only its domain knows how long it may be",
-            )?;
-            Ok(Some(Kind::Fake { fake: *fake, limit, bits: 0 }))
-        }
-    }
 }
 
 fn plan<'a>(

@@ -8,13 +8,12 @@ use lethe_format::copy_text;
 use lethe_format::ids::Oid;
 use lethe_format::manifest::CopyFormat;
 
-use super::fake::{Words, make};
+use super::fake::Words;
+use super::kind::Kind;
 use super::permute::permute;
-use super::random::RandomKind;
 use super::within::Within;
 use crate::key::{Domain, Reader, ValueError};
 use crate::row_filter::{Row, Seeds};
-use lethe_format::mask::Fake;
 
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Fill {
@@ -42,17 +41,6 @@ pub(crate) struct Made {
     pub form: Form,
     /// Keys of other tables that stand within the old value, and stay what they refer to.
     pub within: Option<Arc<Within>>,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
-    Random(RandomKind),
-    /// At most `limit` characters, of which some hold `bits` random bits.
-    Fake {
-        fake: Fake,
-        limit: usize,
-        bits: usize,
-    },
 }
 
 /// What the kind makes: the value, or each element of an array.
@@ -293,42 +281,9 @@ fn no_array(error: array::Error) -> ValueError {
     error.into()
 }
 
-impl Kind {
-    pub(super) fn is_integer(&self) -> bool {
-        matches!(self, Self::Random(kind) if kind.is_integer())
-    }
-
-    /// Whole numbers of any width are one kind.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        self == other || (self.is_integer() && other.is_integer())
-    }
-
-    /// A value as the format has it, not escaped: a function of the hash alone.
-    pub(super) fn value(&self, format: CopyFormat, words: &Words, hash: &[u8; 32]) -> Vec<u8> {
-        match (format, self) {
-            (CopyFormat::Binary, Self::Random(kind)) => kind.binary(hash),
-            _ => self.text(words, hash).into_bytes(),
-        }
-    }
-
-    /// A whole number as the format has it.
-    pub(super) fn number(&self, format: CopyFormat, number: i64) -> Vec<u8> {
-        match (format, self) {
-            (CopyFormat::Binary, Self::Random(kind)) => kind.integer(number),
-            _ => number.to_string().into_bytes(),
-        }
-    }
-
-    pub(super) fn text(&self, words: &Words, hash: &[u8; 32]) -> String {
-        match self {
-            Self::Random(kind) => kind.text(hash),
-            Self::Fake { fake, limit, bits } => make(*fake, words, hash, *limit, *bits),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::random::RandomKind;
     use super::*;
 
     fn made(kind: RandomKind, by: By, form: Form) -> Made {

@@ -9,8 +9,8 @@ use lethe_format::manifest::{CopyFormat, TableData};
 use lethe_format::reference::Reference;
 
 use super::everybody::Everybody;
-use super::fill::{By, Fill, Form, Kind, Made};
-use super::random::{RandomKind, longest_text};
+use super::fill::{By, Fill, Form, Made};
+use super::lengths::longest_text;
 use super::within::{KeyWithin, Within};
 use crate::closure::{Edge, Layouts, all_references, columns_in, domains, edges, family, inside};
 use crate::embedded::{KeyForm, Place};
@@ -190,22 +190,6 @@ impl<'a> Bind<'a> {
                 "{}.{} holds {limit} characters, and a masked key in it may have {needed}",
                 table.name, column.name
             )),
-        }
-    }
-}
-
-impl Kind {
-    /// Whether an element of this kind can hold a key of the other.
-    fn holds(&self, key: &Self) -> bool {
-        let is_text = |kind: &Self| matches!(kind, Self::Fake { .. } | Self::Random(RandomKind::Text { .. }));
-        self.is_like(key) || (is_text(self) && is_text(key))
-    }
-
-    /// The most characters of a key.
-    fn longest(&self) -> usize {
-        match self {
-            Self::Fake { limit, .. } => *limit,
-            Self::Random(kind) => kind.longest(),
         }
     }
 }

@@ -13,10 +13,13 @@ mod erased;
 mod everybody;
 mod fake;
 mod fill;
+mod group;
 mod inactive;
 mod joins;
+mod kind;
 mod label;
 mod labelled;
+mod lengths;
 mod originals;
 mod permute;
 mod random;
@@ -47,7 +50,7 @@ pub use originals::{LookedUp, Originals};
 
 /// Whether random values of the column's type, or of the elements of its arrays, can be made.
 pub(crate) fn has_random(catalog: &Catalog, column: &Column) -> bool {
-    let element = random::element_of(catalog, column);
+    let element = lengths::element_of(catalog, column);
     random::RandomKind::of(catalog, element.as_ref().unwrap_or(column)).is_some()
 }
 

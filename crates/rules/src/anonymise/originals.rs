@@ -6,7 +6,8 @@ use lethe_format::array::{Array, TextArray};
 use lethe_format::manifest::CopyFormat;
 
 use super::fake::{DOMAIN, PHONE};
-use super::fill::{Fill, Form, Kind, Made};
+use super::fill::{Fill, Form, Made};
+use super::kind::Kind;
 use super::random::RandomKind;
 use crate::row_filter::Row;
 use lethe_format::mask::Fake;

@@ -79,6 +79,7 @@ words! {
     label_of_restore: "What the database is for", "Hvad databasen er til";
     masked_columns: "Columns masked for everybody", "Kolonner maskeret for alle";
     masked_rows: "Rows of tables that are masked", "Rækker i tabeller, der er maskeret";
+    masked_compared: "Values of masked columns read back; none of them is one that is stored", "Værdier i maskerede kolonner læst igen; ingen af dem er en, der er gemt";
     target: "Target server, by its label", "Målserver, efter dens mærke";
     peak_memory: "Most memory used", "Højeste hukommelsesforbrug";
     restore_stages_text: "Ready: applications could connect. Verified: the server had looked at every constraint again, and no erased key was found. A restore that was interrupted and run again counts from the start of its last run.",
