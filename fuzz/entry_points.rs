@@ -5,10 +5,10 @@
 //! watch over, a function checks that what was understood is written and read back as the same.
 
 use lethe_format::archive::{Archive, ddl};
-use lethe_format::array::{Array, TextArray};
+use lethe_format::array::{self, Array, TextArray};
 use lethe_format::audit;
 use lethe_format::ids::{Digest, SnapshotId, UploadId};
-use lethe_format::json::{self, Needle, Path, Scalar, Take};
+use lethe_format::json::{self, Needle, Path, Scalar, Take, Token};
 use lethe_format::keys::KeyRing;
 use lethe_format::lease::{Hold, Lease};
 use lethe_format::ledger::{Body, BodyId, Header};
@@ -256,11 +256,21 @@ pub(crate) fn arrays(input: &[u8]) {
         let left = Array::read(&left).expect("what was written can be read");
         let kept: Vec<_> = left.elements().map(|element| element.expect("whole")).collect();
         assert!(kept.iter().flatten().all(|element| !goes(element)) && kept.len() <= elements.len());
+        let same = array
+            .map(|_, element| Ok::<_, array::Error>(element.to_vec()))
+            .expect("what was read can be written");
+        let same = Array::read(&same).expect("what was written can be read");
+        assert_eq!(same.elements().collect::<Result<Vec<_>, _>>().expect("whole"), elements);
     }
     if let Ok(array) = TextArray::read(input)
         && let Ok(elements) = array.elements().collect::<Result<Vec<_>, _>>()
         && let Ok(left) = array.without(goes)
     {
+        let same = array
+            .map(|_, element| Ok::<_, array::Error>(element.to_vec()))
+            .expect("what was read can be written");
+        let same = TextArray::read(&same).expect("what was written can be read");
+        assert_eq!(same.elements().collect::<Result<Vec<_>, _>>().expect("whole"), elements);
         let left = TextArray::read(&left).expect("what was written can be read");
         let kept: Vec<_> = left.elements().map(|element| element.expect("whole")).collect();
         assert!(kept.iter().flatten().all(|element| !goes(element)) && kept.len() <= elements.len());
@@ -282,6 +292,19 @@ pub(crate) fn documents(input: &[u8]) {
         assert!(Needle::new(&path, false).is_none_or(|needle| needle.may_be_in(document)));
     }
     let is_document = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).is_ok();
+    let remade = json::remake(document, |_, token, out| match token {
+        Token::Name(name) => out.extend_from_slice(name),
+        Token::String(_) => json::quote_into("x", out),
+        Token::Number(_) => out.push(b'1'),
+        Token::Flag(_) => out.extend_from_slice(b"true"),
+    });
+    assert!(
+        !is_document(document) || remade.is_ok_and(|remade| is_document(&remade)),
+        "a document stays one"
+    );
+    let spans = json::spans(document, &path, goes);
+    assert_eq!(spans.is_ok(), json::items(document, &path, Take::Value, goes).is_ok());
+    assert!(spans.into_iter().flatten().all(|span| span.end <= document.len()));
     for take in [Take::Value, Take::Object] {
         let Ok(items) = json::items(document, &path, take, goes) else {
             assert!(!is_document(document), "a document is understood");
