@@ -1,5 +1,6 @@
 //! What was typed: flags and nothing derived from them. The help texts are part of the documentation.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -57,6 +58,15 @@ pub(crate) struct Common {
     /// Print nothing but errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// Serve the numbers of this run at /metrics while it lasts: a port on this machine, or address:port
+    #[arg(long, global = true, env = "LETHE_METRICS_LISTEN", value_name = "ADDR", value_parser = crate::live::listen::address)]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Leave the numbers of this run in this file when it has ended, for the textfile collector of node_exporter
+    #[arg(long, global = true, env = "LETHE_METRICS_TEXTFILE", value_name = "FILE")]
+    pub(crate) metrics_textfile: Option<PathBuf>,
+    /// Send spans by stage to this OpenTelemetry collector, as OTEL_EXPORTER_OTLP_ENDPOINT does
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
     /// Do not show how far it is (a bar on a terminal, elsewhere a line every 30 seconds)
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
@@ -175,11 +185,15 @@ pub(crate) enum Command {
     /// Changes nothing.
     #[command(subcommand, after_help = EXIT_CODES)]
     Report(Report),
-    /// Check where the stores are and what they can do; one list of findings
+    /// Check everything that can be wrong before a restore is needed; one list of findings, each with advice
     ///
-    /// Looks at the bucket's region, replication, versioning and locks, where its logs, inventories and events go and whom
-    /// its policy lets in, lets twenty writers race for one object of the ledger's store, and checks the labels of the
-    /// servers in lethe.toml. Writes nothing that stays.
+    /// Stores: region, replication, versioning, locks, where logs, inventories and events go, whom the policy lets in, the
+    /// clock, and twenty writers that race for one object. Keys: their files, and whether they open the newest snapshot. The
+    /// ledger and the audit log: do they verify, have they what this host has seen. How old the newest snapshot, good drill
+    /// and prune are. Whether lethe.toml speaks of what is there. Whether a drill could run here. With --from the capture,
+    /// with --into the target. What cannot be told here is said. Writes nothing that stays.
+    ///
+    /// Ends with 5 if something is where data may not be, with 1 if anything is wrong; warnings alone are 0.
     #[command(after_help = EXIT_CODES)]
     Doctor(Doctor),
     /// Print what lets a shell complete the commands and flags of lethe
@@ -200,6 +214,33 @@ pub(crate) enum Command {
     ///   lethe man /usr/local/share/man/man1
     #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
     Man(Man),
+}
+
+impl Command {
+    /// What it is called, for numbers and spans.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Snapshot(_) => "snapshot",
+            Self::Snapshots => "snapshots",
+            Self::Tombstone(Tombstone::Capture(_)) => "capture",
+            Self::Tombstone(_) => "tombstone",
+            Self::Restore(_) => "restore",
+            Self::Verify(_) => "verify",
+            Self::Drill(_) => "drill",
+            Self::Copy(_) => "copy",
+            Self::Coverage(_) => "coverage",
+            Self::Metrics(_) => "metrics",
+            Self::Keys(_) => "keys",
+            Self::Prune(_) => "prune",
+            Self::Hold(_) => "hold",
+            Self::Audit(_) => "audit",
+            Self::Report(_) => "report",
+            Self::Doctor(_) => "doctor",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -377,6 +418,18 @@ pub(crate) struct Coverage {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {
+    /// Look at the live database too: [[reference]] and the like, the capture of deletions. Alone, the one that lethe.toml names
+    #[arg(long, env = "LETHE_FROM", value_name = "URL", hide_env_values = true, num_args = 0..=1, default_missing_value = "")]
+    pub(crate) from: Option<String>,
+    /// Look at a server to restore to: everything that a restore of the newest snapshot would object to
+    #[arg(long, env = "LETHE_INTO", value_name = "URL", hide_env_values = true)]
+    pub(crate) into: Option<String>,
+    /// Where drills make their servers [default: work_dir under [drill], else the system's temporary folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work_dir: Option<PathBuf>,
+    /// The folder with PostgreSQL's programs, for drills
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pg_bin: Option<PathBuf>,
     /// Keep what was found as evidence (reports/residency); needs the naming key
     #[arg(long)]
     pub(crate) record: bool,
@@ -387,6 +440,12 @@ pub(crate) struct Metrics {
     /// Write to this file in one step, for the textfile collector of node_exporter
     #[arg(long, value_name = "FILE")]
     pub(crate) textfile: Option<PathBuf>,
+    /// Serve it at /metrics until interrupted, looking again at most once a minute: a port on this machine, or address:port
+    #[arg(long, value_name = "ADDR", conflicts_with = "textfile", value_parser = crate::live::listen::address)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where drills on this machine make their servers: what killed ones have left is counted [default: as for lethe drill]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work_dir: Option<PathBuf>,
     /// Ask the source database how far the capture of deletions is
     #[arg(long)]
     pub(crate) capture: bool,

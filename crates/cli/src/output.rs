@@ -8,6 +8,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+pub(crate) use lethe_rules::doctor::age;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -144,17 +145,6 @@ pub(crate) fn count(number: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// How long ago: `5 s`, `7 min`, `3 h`, `12 d`.
-pub(crate) fn age(now: jiff::Timestamp, then: jiff::Timestamp) -> String {
-    let seconds = now.duration_since(then).as_secs().max(0);
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }
 
 #[cfg(test)]

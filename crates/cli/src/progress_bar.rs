@@ -4,8 +4,9 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use lethe_engine::progress::{Progress, View};
+use lethe_engine::progress::{Progress, Unit, View};
 
+use crate::live;
 use crate::output::{Output, bytes, count, note};
 
 /// Runs a flow and shows how far it is.
@@ -20,6 +21,7 @@ pub(crate) async fn show_on<T>(
     progress: &Progress,
     flow: impl Future<Output = T>,
 ) -> T {
+    live::watch(progress);
     if !output.shows_progress() {
         return flow.await;
     }
@@ -37,7 +39,7 @@ pub(crate) async fn show_on<T>(
                 if view.stage != stage {
                     stage = view.stage;
                     bar.reset();
-                    bar.set_style(style(view.total));
+                    bar.set_style(style(view.unit, view.total));
                     bar.set_message(stage);
                 }
                 bar.set_length(view.total);
@@ -91,13 +93,13 @@ impl Begun {
 }
 
 fn line(view: &View, left: Option<Duration>) -> String {
-    let View { stage, total, done } = view;
+    let View { stage, unit, total, done } = view;
     let done = (*done).min(*total);
     let percent = done.saturating_mul(100) / (*total).max(1);
-    let how_far = match total {
-        0 => String::new(),
-        1..=LARGEST_COUNT => format!(": {} of {} ({percent} %)", count(done), count(*total)),
-        _ => format!(": {} of {} ({percent} %)", bytes(done), bytes(*total)),
+    let how_far = match (unit, total) {
+        (_, 0) => String::new(),
+        (Unit::Steps, _) => format!(": {} of {} ({percent} %)", count(done), count(*total)),
+        (Unit::Bytes, _) => format!(": {} of {} ({percent} %)", bytes(done), bytes(*total)),
     };
     let left = left.map_or_else(String::new, |left| match left.as_secs() {
         seconds @ 0..120 => format!(", about {seconds} s left"),
@@ -106,14 +108,14 @@ fn line(view: &View, left: Option<Duration>) -> String {
     format!("{stage}{how_far}{left}")
 }
 
-/// Large totals are bytes, small ones statements, none means that nobody knows how long it takes.
-const LARGEST_COUNT: u64 = 99_999;
-
-fn style(total: u64) -> ProgressStyle {
-    let template = match total {
-        0 => "{spinner} {msg} {elapsed}",
-        1..=LARGEST_COUNT => "{msg:>14} [{bar:30}] {pos}/{len} {elapsed}",
-        _ => "{msg:>14} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {elapsed}, about {eta} left",
+/// No total means that nobody knows how long it takes.
+fn style(unit: Unit, total: u64) -> ProgressStyle {
+    let template = match (unit, total) {
+        (_, 0) => "{spinner} {msg} {elapsed}",
+        (Unit::Steps, _) => "{msg:>14} [{bar:30}] {pos}/{len} {elapsed}",
+        (Unit::Bytes, _) => {
+            "{msg:>14} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {elapsed}, about {eta} left"
+        }
     };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -124,13 +126,13 @@ mod tests {
 
     #[test]
     fn a_line_says_how_far_and_how_long() {
-        let view = |total, done| View { stage: "load", total, done };
+        let view = |total, done| View { stage: "load", unit: Unit::Steps, total, done };
         assert_eq!(line(&view(0, 7), None), "load");
         assert_eq!(
             line(&view(40, 10), Some(Duration::from_secs(90))),
             "load: 10 of 40 (25 %), about 90 s left"
         );
-        let gigabytes = view(4 << 30, 1 << 30);
+        let gigabytes = View { unit: Unit::Bytes, ..view(4 << 30, 1 << 30) };
         assert_eq!(
             line(&gigabytes, Some(Duration::from_secs(600))),
             "load: 1.0 GiB of 4.0 GiB (25 %), about 10 min left"
@@ -141,12 +143,13 @@ mod tests {
     #[test]
     fn the_time_that_is_left_is_that_of_the_stage_that_was_begun() {
         let begun = Begun { stage: "load", at: Instant::now() - Duration::from_secs(10), done: 100 };
-        let left = begun.left(&View { stage: "load", total: 400, done: 200 }).expect("a pace");
+        let left =
+            begun.left(&View { stage: "load", unit: Unit::Steps, total: 400, done: 200 }).expect("a pace");
         assert!((19..=21).contains(&left.as_secs()), "{left:?}");
-        assert_eq!(begun.left(&View { stage: "finish", total: 400, done: 200 }), None);
-        assert_eq!(begun.left(&View { stage: "load", total: 400, done: 100 }), None);
+        assert_eq!(begun.left(&View { stage: "finish", unit: Unit::Steps, total: 400, done: 200 }), None);
+        assert_eq!(begun.left(&View { stage: "load", unit: Unit::Steps, total: 400, done: 100 }), None);
         assert_eq!(
-            begun.left(&View { stage: "load", total: 400, done: 50 }),
+            begun.left(&View { stage: "load", unit: Unit::Steps, total: 400, done: 50 }),
             None,
             "a count that begins again"
         );

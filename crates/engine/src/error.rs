@@ -142,6 +142,8 @@ pub enum Error {
     LocalFile { path: String, cause: std::io::Error },
     #[error("a worker ended without a result: {0}")]
     Worker(String),
+    #[error("it took longer than {}, which is what [drill] at_most allows", minutes(*.at_most))]
+    Overran { at_most: Duration },
     #[error("{what} was not written within {seconds} s")]
     NotInTime { what: &'static str, seconds: u64 },
 }

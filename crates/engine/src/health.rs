@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::drill::DrillEvidence;
 use crate::prune::{Receipt, in_use};
 use crate::restore::finished_at;
-use crate::{Error, Repository, objects, reports};
+use crate::{Error, Repository, audit, objects, reports};
 
 /// Nothing of it is a verdict: what is too old or too many is the alarm's decision.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -26,6 +26,8 @@ pub struct Health {
     pub good_drill: Option<Drill>,
     pub prune: Option<Prune>,
     pub holds: u64,
+    /// None of a log that has not begun.
+    pub audit: Option<Audit>,
     /// None without a second store.
     pub second: Option<Second>,
 }
@@ -62,6 +64,18 @@ pub struct Prune {
     pub remains: u64,
 }
 
+/// Nothing of it is verified here: `lethe audit verify` does that.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Audit {
+    pub entries: u64,
+    /// The writer's time of the newest one.
+    pub newest: Option<Timestamp>,
+    /// Entries that no checkpoint covers yet.
+    pub unsigned: u64,
+    /// The store's date of the newest checkpoint.
+    pub signed_at: Option<Timestamp>,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Second {
     /// False if it did not answer: then nothing else of it is known.
@@ -90,8 +104,19 @@ pub async fn look(repository: &Repository, now: Timestamp) -> Result<Health, Err
             remains: content.remains.len() as u64,
         }),
         holds: in_use(repository, now).await?.held.len() as u64,
+        audit: audit_log(repository).await?,
         second: second(repository).await,
     })
+}
+
+async fn audit_log(repository: &Repository) -> Result<Option<Audit>, Error> {
+    let extent = audit::extent(repository).await?;
+    Ok((extent.entries > 0).then(|| Audit {
+        entries: extent.entries,
+        newest: extent.newest,
+        unsigned: extent.entries.saturating_sub(extent.signed),
+        signed_at: extent.signed_at,
+    }))
 }
 
 async fn snapshots(repository: &Repository) -> Result<Snapshots, Error> {

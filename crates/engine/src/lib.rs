@@ -21,6 +21,7 @@ pub mod capture;
 mod clock;
 pub mod copy;
 pub mod coverage;
+pub mod doctor;
 pub mod drill;
 mod error;
 pub mod health;

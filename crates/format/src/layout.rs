@@ -154,6 +154,12 @@ pub fn audit_checkpoint(size: u64) -> String {
     format!("{AUDIT}checkpoints/{size:020}")
 }
 
+/// Where the signed statements are.
+#[must_use]
+pub fn audit_checkpoints() -> String {
+    format!("{AUDIT}checkpoints/")
+}
+
 /// What a name below `audit/` stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AuditObject {

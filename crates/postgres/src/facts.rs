@@ -114,6 +114,18 @@ pub async fn database_label(server: &Server) -> Result<Option<String>, Error> {
     Ok(names(server, sql).await?.pop())
 }
 
+/// Through what rows and statements leave the server, by name; the last three are counts.
+pub async fn outflow(server: &Server) -> Result<Vec<(String, String)>, Error> {
+    let sql = "
+        SELECT name, setting FROM pg_settings
+        WHERE name IN ('log_statement', 'log_min_duration_statement', 'log_min_duration_sample', 'archive_mode')
+        UNION ALL SELECT 'publications', count(*)::text FROM pg_publication
+        UNION ALL SELECT 'standbys', count(*)::text FROM pg_stat_replication
+        UNION ALL SELECT 'replication slots', count(*)::text FROM pg_replication_slots";
+    let rows = server.client().query(sql, &[]).await.map_err(Error::server(STAGE, server.settings()))?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
 /// Other sessions in the current database.
 pub async fn other_sessions(server: &Server) -> Result<i64, Error> {
     let sql = "SELECT count(*) FROM pg_stat_activity

@@ -60,6 +60,16 @@ async fn version(path: &Path) -> Option<(u32, u32)> {
     Some((digits(parts.next()?)?, parts.next().and_then(digits).unwrap_or(0)))
 }
 
+/// Whether an extension's control file is where `pg_config` says that they are ("Packaging Related Objects into an Extension"); none if
+/// it says nothing.
+pub(crate) async fn has_extension(program: &Program, name: &str) -> Option<bool> {
+    let pg_config = program.path.with_file_name("pg_config");
+    let mut command = Command::new(pg_config);
+    let output = command.arg("--sharedir").stdin(Stdio::null()).kill_on_drop(true).output().await.ok()?;
+    let folder = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    Some(Path::new(folder.trim()).join("extension").join(format!("{name}.control")).is_file())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,6 +17,7 @@
 //! - [`bucket_policy`]: whether Amazon itself guards the ledger's entries.
 //! - [`lifecycle`]: what a bucket's own rules delete, and what they should.
 //! - [`store_fitness`]: which settings of a bucket would break a promise.
+//! - [`doctor`]: what can be wrong and be found out before a restore is needed.
 //! - [`drill`]: whether a drill has shown that a snapshot can be restored.
 //! - [`objection`]: everything that speaks against a restore, with the way out.
 
@@ -27,6 +28,7 @@ mod check_expression;
 pub mod closure;
 pub mod coverage;
 pub mod derived;
+pub mod doctor;
 pub mod drill;
 mod embedded;
 pub mod key;

@@ -220,6 +220,20 @@ pub enum Operation {
     Unseal,
 }
 
+impl Operation {
+    pub const ALL: [Self; 9] = [
+        Self::Connect,
+        Self::Put,
+        Self::Get,
+        Self::Head,
+        Self::List,
+        Self::Delete,
+        Self::Look,
+        Self::Seal,
+        Self::Unseal,
+    ];
+}
+
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

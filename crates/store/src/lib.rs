@@ -40,5 +40,5 @@ pub use object_store::{
 pub use open::{StoreUrl, open, open_with};
 pub use pages::uploads;
 pub use probe::{PROBE, probe};
-pub use resilient::{ResilientStore, RetryPolicy};
+pub use resilient::{ResilientStore, RetryPolicy, retries};
 pub use s3::{Checksums, S3Settings, S3Store, StoreEncryption};

@@ -31,11 +31,7 @@ pub(crate) async fn run(settings: &Settings, args: Drill, output: &Output) -> Re
             Where::Into(Box::new(target))
         }
         None => Where::Own {
-            work_dir: args
-                .work_dir
-                .clone()
-                .or_else(|| settings.drill_work_dir())
-                .unwrap_or_else(std::env::temp_dir),
+            work_dir: settings.work_dir(args.work_dir.as_deref()),
             pg_bin: args.pg_bin.clone().or_else(|| settings.pg_bin()),
             path: std::env::var("PATH").ok(),
         },
@@ -48,6 +44,7 @@ pub(crate) async fn run(settings: &Settings, args: Drill, output: &Output) -> Re
         canaries: settings.drill_canaries(),
         source: settings.drill_source(args.source.as_deref())?,
         tolerance_percent: settings.drill_tolerance(),
+        at_most: settings.drill_at_most()?,
     };
     let repository = settings.open_repository().await.map_err(could_not_run)?;
     let work = drill(settings, &repository, &options, output);

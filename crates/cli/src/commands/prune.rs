@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use lethe_engine::Repository;
+use lethe_engine::progress::Progress;
 use lethe_engine::prune::{self, PruneOptions, PrunePlan, Receipt};
 use lethe_format::audit::{Action, Facts};
 use lethe_rules::retention::Fate;
@@ -12,6 +13,7 @@ use super::audited::{audited, with_all};
 use crate::args::Prune;
 use crate::failure::Failure;
 use crate::output::{Output, age, bytes, count};
+use crate::progress_bar;
 use crate::settings::Settings;
 
 pub(crate) async fn run(settings: &Settings, args: Prune, output: &Output) -> Result<(), Failure> {
@@ -108,7 +110,10 @@ async fn place(
     let summary = plan.summary();
     if confirm {
         let last_seen = settings.last_seen(repository);
-        let done = prune::carry_out(repository, plan, options, &last_seen, Timestamp::now()).await;
+        let progress = Progress::default();
+        progress.stage("prune", 0);
+        let work = prune::carry_out(repository, plan, options, &last_seen, Timestamp::now());
+        let done = progress_bar::show(output, &progress, work).await;
         let (id, receipt) = done.map_err(|error| {
             let summary = json!({"plan": summary, "carried_out": true});
             Failure::from(error).with_summary("prune", &summary)

@@ -187,6 +187,7 @@ pub(super) fn bad_facts() -> DrillFacts {
     let check = |name: &str, outcome| CheckFacts { name: name.to_owned(), outcome };
     let source = |source, estimated| SourceTable { table: HOSTILE.to_owned(), found: 10, source, estimated };
     DrillFacts {
+        so_far: false,
         tables: vec![TableFacts {
             table: HOSTILE.to_owned(),
             manifest: 1_001,

@@ -1,12 +1,13 @@
 //! `[drill]`: what a drill checks besides what it always does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lethe_engine::drill::{Assertion, Canaries};
 use lethe_postgres::ConnectionSettings;
 use serde::Deserialize;
 
+use super::retention::days_or;
 use super::{Settings, duration, variable};
 use crate::failure::Failure;
 
@@ -19,6 +20,10 @@ pub(super) struct DrillSection {
     source: Option<String>,
     /// How many percent a count may be away from the live one before it is shown.
     tolerance: Option<u8>,
+    /// A drill that takes longer is ended, and has failed.
+    at_most: Option<String>,
+    /// How soon what a killed drill has left must be gone.
+    leftovers_within: Option<String>,
     /// `[[drill.check]]`.
     #[serde(default)]
     check: Vec<CheckSection>,
@@ -62,8 +67,19 @@ struct CanarySection {
 }
 
 impl Settings {
-    pub(crate) fn drill_work_dir(&self) -> Option<PathBuf> {
-        self.file.drill.work_dir.as_ref().map(|folder| self.folder.join(folder))
+    /// Where drills make their servers: as typed, as the settings say, or the system's temporary folder.
+    pub(crate) fn work_dir(&self, typed: Option<&Path>) -> PathBuf {
+        let configured = self.file.drill.work_dir.as_ref().map(|folder| self.folder.join(folder));
+        typed.map(Path::to_owned).or(configured).unwrap_or_else(std::env::temp_dir)
+    }
+
+    pub(crate) fn drill_at_most(&self) -> Result<Option<Duration>, Failure> {
+        self.file.drill.at_most.as_deref().map(|text| days_or("at_most", text)).transpose()
+    }
+
+    /// A day, unless the settings say otherwise: by then the next drill of a daily schedule has removed it.
+    pub(crate) fn leftovers_within(&self) -> Result<Duration, Failure> {
+        days_or("leftovers_within", self.file.drill.leftovers_within.as_deref().unwrap_or("1 day"))
     }
 
     pub(crate) fn drill_checks(&self) -> Result<Vec<Assertion>, Failure> {

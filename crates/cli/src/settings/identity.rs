@@ -47,11 +47,20 @@ impl Settings {
     /// # Errors
     /// If there is none.
     pub(crate) async fn any_identities(&self, store: &dyn ObjectStore) -> Result<Identities, Failure> {
-        let found = match self.identities()? {
-            Some(found) => Some(found),
-            None => self.unsealed(store).await?,
-        };
-        found.ok_or_else(|| Failure::usage("there is no identity here to be sealed"))
+        self.identities_if_any(store)
+            .await?
+            .ok_or_else(|| Failure::usage("there is no identity here to be sealed"))
+    }
+
+    /// The identity, wherever it comes from, if there is one.
+    pub(crate) async fn identities_if_any(
+        &self,
+        store: &dyn ObjectStore,
+    ) -> Result<Option<Identities>, Failure> {
+        match self.identities()? {
+            Some(found) => Ok(Some(found)),
+            None => self.unsealed(store).await,
+        }
     }
 
     /// The one that is sealed, for the repository in a store.

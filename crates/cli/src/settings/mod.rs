@@ -7,6 +7,7 @@ mod drill;
 mod identity;
 mod large_objects;
 mod mask;
+mod named;
 mod only;
 mod reference;
 mod residency;
@@ -285,10 +286,29 @@ impl Settings {
         })
     }
 
-    fn naming_key(&self) -> Result<Option<NamingKey>, Failure> {
+    pub(crate) fn naming_key(&self) -> Result<Option<NamingKey>, Failure> {
         let path = variable("LETHE_NAMING_KEY_FILE").map(PathBuf::from);
         let path = path.or_else(|| self.file.naming_key_file.as_ref().map(|path| self.folder.join(path)));
         Ok(path.map(|path| NamingKey::read(&path)).transpose()?)
+    }
+
+    /// Files that the settings name secrets in, and what these are.
+    pub(crate) fn key_files(&self) -> Vec<(&'static str, PathBuf)> {
+        let named = |variable_name: &str, file: &Option<PathBuf>| {
+            let typed = variable(variable_name).map(PathBuf::from);
+            typed.or_else(|| file.as_ref().map(|path| self.folder.join(path)))
+        };
+        let files = [
+            ("identity", named("LETHE_IDENTITY_FILE", &self.file.identity_file)),
+            ("naming key", named("LETHE_NAMING_KEY_FILE", &self.file.naming_key_file)),
+            ("signing key", self.signing_key_file()),
+        ];
+        files.into_iter().filter_map(|(what, path)| Some((what, path?))).collect()
+    }
+
+    /// Whether the second store is used in place of the first.
+    pub(crate) fn is_second(&self) -> bool {
+        self.second
     }
 
     /// A server as it was typed; a password there would be readable by everybody on this machine.

@@ -21,6 +21,8 @@ pub(super) struct RetentionSection {
 pub(super) struct ScheduleSection {
     /// How often a snapshot is taken: one that is missing for twice that time is an alarm.
     snapshot_every: Option<String>,
+    /// How often a drill is run: one that passed and is older than twice that is an alarm.
+    drill_every: Option<String>,
 }
 
 impl Settings {
@@ -40,9 +42,17 @@ impl Settings {
     }
 
     pub(crate) fn snapshot_every(&self) -> Result<Option<Duration>, Failure> {
-        let text = self.file.schedule.snapshot_every.as_deref();
-        text.map(|text| days(text).map_or_else(|| duration("snapshot_every", text), Ok)).transpose()
+        self.file.schedule.snapshot_every.as_deref().map(|text| days_or("snapshot_every", text)).transpose()
     }
+
+    pub(crate) fn drill_every(&self) -> Result<Option<Duration>, Failure> {
+        self.file.schedule.drill_every.as_deref().map(|text| days_or("drill_every", text)).transpose()
+    }
+}
+
+/// Days, or a shorter length of time.
+pub(crate) fn days_or(setting: &str, text: &str) -> Result<Duration, Failure> {
+    days(text).map_or_else(|| duration(setting, text), Ok)
 }
 
 /// `34 days` or `1 day`; the days that clocks are set forward have 24 hours as well.

@@ -7,6 +7,8 @@ mod access;
 mod audit;
 /// Rules that `lethe coverage` guesses.
 mod coverage;
+/// Everything that can be wrong before a restore is needed.
+mod doctor;
 /// Drills: what passes, what is found, and what a killed one leaves.
 mod drill;
 /// Whole runs, and the last line for programs.
@@ -23,10 +25,14 @@ mod kms;
 mod leaks;
 /// Capture, heartbeats, expiry, anonymised people, and ids that are none.
 mod ledger;
+/// What a run is doing, in numbers and in spans.
+mod live;
 /// The manual and the completions of shells.
 mod manual;
 /// How the backups are, in numbers.
 mod metrics;
+/// A month of days, each with a drill.
+mod month;
 /// What leaves the machine.
 mod nowhere_else;
 /// Somebody restored alone.

@@ -325,7 +325,7 @@ pub(super) async fn entry(repository: &Repository, seq: Seq) -> Result<Option<En
 
 /// The number of the last entry, found without a listing, which would be long after some years: there are no gaps, so what is there
 /// can be bisected.
-async fn last_number(store: &dyn ObjectStore, known: Option<Seq>) -> Result<Option<Seq>, Error> {
+pub(super) async fn last_number(store: &dyn ObjectStore, known: Option<Seq>) -> Result<Option<Seq>, Error> {
     let is_there = async |seq: Seq| {
         Ok::<_, Error>(store.head(&ObjectName::new(layout::audit_entry(seq))?).await?.is_some())
     };

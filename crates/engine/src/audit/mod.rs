@@ -12,6 +12,7 @@ mod certificate;
 mod checkpoint;
 mod copy;
 mod export;
+mod extent;
 mod log;
 mod read;
 
@@ -19,5 +20,6 @@ pub use certificate::certificate;
 pub use checkpoint::{new_key, read_key};
 pub(crate) use copy::bring;
 pub use export::{Made, export};
+pub(crate) use extent::extent;
 pub use log::{AuditLog, Began, Intent};
 pub use read::{Verified, read};

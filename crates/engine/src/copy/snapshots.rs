@@ -164,7 +164,7 @@ async fn copy_chunks(
     progress: &Progress,
     mut done: impl FnMut(String, u64),
 ) -> Result<(), Error> {
-    progress.stage("copy", chunks.iter().map(|chunk| chunk.stored.len).sum());
+    progress.stage_of_bytes("copy", chunks.iter().map(|chunk| chunk.stored.len).sum());
     let one = |chunk: Chunk| async move {
         let name = name_of(&chunk);
         let bytes = objects::get(first.store().as_ref(), &name, chunk.stored.len).await?;

@@ -126,7 +126,8 @@ pub fn masks_for(
 }
 
 /// By names and types alone, as a snapshot and a restore judge.
-pub(crate) fn by_names(
+#[must_use]
+pub fn by_names(
     catalog: &Catalog,
     references: &[Reference],
     classification: &Classification,

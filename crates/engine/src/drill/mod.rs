@@ -15,10 +15,12 @@
 
 mod canaries;
 mod check;
+mod leftovers;
 mod place;
+mod so_far;
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use lethe_format::ids::{EventId, SnapshotId};
@@ -35,6 +37,7 @@ use crate::restore::{self, RestoreOptions, RestoreReport};
 use crate::{Error, Repository, reports};
 pub use canaries::Canaries;
 pub use check::Assertion;
+pub use leftovers::left_in;
 use place::Made;
 
 /// Which of the kept snapshots.
@@ -71,6 +74,8 @@ pub struct DrillOptions {
     pub source: Option<ConnectionSettings>,
     /// How far a count may be from the source's before it is shown.
     pub tolerance_percent: u64,
+    /// A drill that takes longer is ended, and has failed.
+    pub at_most: Option<Duration>,
 }
 
 /// What a drill leaves: the content of `reports/drill/<id>.json`. Names and counts, never a row's value.
@@ -114,6 +119,9 @@ pub struct Drilled {
     pub stored: Result<EventId, Error>,
 }
 
+/// How long a drill that has failed is asked what it had loaded.
+const SO_FAR: Duration = Duration::from_secs(60);
+
 /// Runs a drill. It always comes to a verdict.
 pub async fn run(
     repository: &Repository,
@@ -121,7 +129,18 @@ pub async fn run(
     last_seen: LastSeen,
     progress: &Progress,
 ) -> Drilled {
-    let mut drill = Drill::new(progress);
+    run_at(repository, options, last_seen, progress, Timestamp::now()).await
+}
+
+/// The same at a time that the caller has from a clock of its own.
+pub async fn run_at(
+    repository: &Repository,
+    options: &DrillOptions,
+    last_seen: LastSeen,
+    progress: &Progress,
+    now: Timestamp,
+) -> Drilled {
+    let mut drill = Drill::new(progress, now);
     if let Err(error) = drill.carry_out(repository, options, last_seen).await {
         drill.fail(&error);
     }
@@ -138,8 +157,7 @@ struct Drill<'a> {
 }
 
 impl<'a> Drill<'a> {
-    fn new(progress: &'a Progress) -> Self {
-        let now = Timestamp::now();
+    fn new(progress: &'a Progress, now: Timestamp) -> Self {
         let facts = DrillFacts::default();
         let evidence = DrillEvidence {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -198,7 +216,9 @@ impl<'a> Drill<'a> {
 
     fn close(mut self) -> DrillEvidence {
         self.end_stage();
-        self.evidence.finished_at = Timestamp::now();
+        let took = jiff::SignedDuration::try_from(self.started.elapsed()).unwrap_or_default();
+        self.evidence.finished_at =
+            self.evidence.started_at.saturating_add(took).unwrap_or(self.evidence.started_at);
         self.evidence.verdict = DrillVerdict::of(&self.evidence.facts);
         self.evidence
     }
@@ -236,9 +256,18 @@ impl<'a> Drill<'a> {
         let mut restore = options.restore.clone();
         restore.snapshot = restore::Wanted::Id(id);
         made.adapt(&mut restore);
-        if let Err(error) = self.in_place(repository, &mut made, &manifest, options, restore, last_seen).await
-        {
+        let left = options.at_most.map(|at_most| (at_most, at_most.saturating_sub(self.started.elapsed())));
+        let work = Box::pin(self.in_place(repository, &mut made, &manifest, options, restore, last_seen));
+        let ended = match left {
+            None => work.await,
+            Some((at_most, left)) => match tokio::time::timeout(left, work).await {
+                Ok(ended) => ended,
+                Err(_) => Err(Error::Overran { at_most }),
+            },
+        };
+        if let Err(error) = ended {
             self.fail(&error);
+            self.note_what_was_loaded(&made, &manifest).await;
         }
         self.stage("remove");
         let what = made.what();
@@ -286,6 +315,22 @@ impl<'a> Drill<'a> {
             self.evidence.facts.canaries = Some(canaries.search(server.home()).await?);
         }
         Ok(())
+    }
+
+    /// After a restore that did not come to its end.
+    async fn note_what_was_loaded(&mut self, made: &Made, manifest: &Manifest) {
+        if self.evidence.ledger_head.is_some() {
+            return;
+        }
+        let tables = async { so_far::tables(&made.settings()?, manifest).await };
+        match tokio::time::timeout(SO_FAR, tables).await {
+            Ok(Ok(tables)) => {
+                self.evidence.facts.so_far = !tables.is_empty();
+                self.evidence.facts.tables = tables;
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "what was loaded before it failed cannot be told"),
+            Err(_) => tracing::warn!("what was loaded before it failed cannot be told in time"),
+        }
     }
 
     fn restored(&mut self, report: &RestoreReport, begun: f64) {

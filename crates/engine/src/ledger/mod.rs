@@ -13,4 +13,4 @@ pub(crate) use follow::{bodies, bring, left_bodies};
 pub use freshness::Freshness;
 pub use last_seen::LastSeen;
 pub use lethe_rules::ledger::Entry;
-pub use read::{VerifiedLedger, head, headers, read_trusted, read_verified};
+pub use read::{VerifiedLedger, head, headers, headers_trusted, read_trusted, read_verified};

@@ -106,6 +106,18 @@ pub async fn headers(repository: &Repository) -> Result<Vec<Header>, Error> {
     Ok(header_chain(repository.ledger_store().as_ref(), Some(repository.id())).await?.headers)
 }
 
+/// The same, and refuses a ledger that lacks what this host has seen of it.
+///
+/// # Errors
+/// [`Error::Ledger`].
+pub async fn headers_trusted(repository: &Repository, last_seen: &LastSeen) -> Result<Vec<Header>, Error> {
+    let known = last_seen.known()?;
+    let chain = header_chain(repository.ledger_store().as_ref(), Some(repository.id())).await?;
+    known.check(|head| chain.contains(head))?;
+    last_seen.advance(&chain.head())?;
+    Ok(chain.headers)
+}
+
 /// A ledger of which everything was read and verified. There is no other way to get tombstones.
 #[derive(Clone, Debug)]
 pub struct VerifiedLedger {

@@ -67,7 +67,7 @@ async fn stale_tables(
             stale.entry(key.0).or_insert(0);
         }
     }
-    progress.stage("late erasures", compare.iter().map(|(_, chunk, _)| chunk.plain_len).sum());
+    progress.stage_of_bytes("late erasures", compare.iter().map(|(_, chunk, _)| chunk.plain_len).sum());
     let mut compared = futures_util::stream::iter(compare)
         .map(|(key, chunk, loaded)| {
             let filter = &filter;

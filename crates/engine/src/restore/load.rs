@@ -110,7 +110,7 @@ pub(super) async fn load(
     let work = work(prepared, target, &done);
     let left: u64 = work.iter().map(|work| work.chunk.plain_len).sum();
     let all: u64 = prepared.manifest.tables.iter().map(TableData::plain_len).sum();
-    progress.stage("load", all);
+    progress.stage_of_bytes("load", all);
     progress.advance(all.saturating_sub(left));
     let servers = target.workers(prepared.options.jobs).await?;
     let jobs = servers.len();
@@ -341,6 +341,7 @@ impl<'a> Worker<'a> {
                     next = self.begin_chunk(filtered.work.table.oid).await;
                     send(server, &filtered).await?;
                     self.progress.advance(filtered.work.chunk.plain_len);
+                    self.progress.rows(filtered.loaded.counts.loaded);
                     let table = filtered.work.table.oid;
                     self.queue.update(|schedule| schedule.loaded(&table)).await;
                     done.push((filtered.work.key, filtered.loaded));

@@ -23,7 +23,7 @@ pub(super) async fn show(
             .filter_map(|oid| manifest.tables.iter().find(|data| data.table == *oid))
             .flat_map(|data| data.chunks.iter().map(|chunk| (data.table, chunk)))
             .collect();
-        progress.stage("plan", chunks.iter().map(|(_, chunk)| chunk.plain_len).sum());
+        progress.stage_of_bytes("plan", chunks.iter().map(|(_, chunk)| chunk.plain_len).sum());
         // Decoding is parallel, looking at the rows is not: each row may add to what the next one is asked.
         let mut decoded = futures_util::stream::iter(chunks)
             .map(|(table, chunk)| async move { Ok::<_, Error>((table, rows(repository, chunk).await?)) })

@@ -73,7 +73,7 @@ pub(super) async fn copy_tables(
         let (shared, queue, uploads, progress) =
             (shared.clone(), queue.clone(), uploads.clone(), progress.clone());
         workers.spawn(async move {
-            let mut hand_over = HandOver::new(uploads);
+            let mut hand_over = HandOver::new(uploads, progress.clone());
             loop {
                 let Some((table, number, range)) = queue.lock().await.pop_front() else {
                     return hand_over.finish().await;
@@ -114,11 +114,12 @@ struct HandOver {
     pending: JoinSet<Result<Stored, Error>>,
     done: Vec<(Place, Chunk)>,
     spare: Vec<u8>,
+    progress: Progress,
 }
 
 impl HandOver {
-    fn new(uploads: Arc<Uploads>) -> Self {
-        Self { uploads, pending: JoinSet::new(), done: Vec::new(), spare: Vec::new() }
+    fn new(uploads: Arc<Uploads>, progress: Progress) -> Self {
+        Self { uploads, pending: JoinSet::new(), done: Vec::new(), spare: Vec::new(), progress }
     }
 
     /// Takes the rows out of the buffer and leaves an empty one.
@@ -136,6 +137,7 @@ impl HandOver {
     async fn settle(&mut self) -> Result<(), Error> {
         while let Some(piece) = self.pending.join_next().await {
             let Stored { place, chunk, rows } = piece.map_err(|cause| Error::Worker(cause.to_string()))??;
+            self.progress.rows(chunk.rows);
             self.done.push((place, chunk));
             self.spare = rows;
             self.spare.clear();

@@ -128,7 +128,7 @@ pub async fn take_at(
         tables.push(extract::TableWork::new(view.leader(), &catalog, table).await?);
     }
     let total = tables.iter().map(extract::TableWork::estimated_bytes).sum();
-    progress.stage("copy", total);
+    progress.stage_of_bytes("copy", total);
     let chunks = extract::copy_tables(&view, &tables, &uploads, options.jobs, progress).await?;
     view.check().await?;
     let data: Vec<TableData> = tables.iter().zip(chunks).map(|(work, chunks)| work.data(chunks)).collect();

@@ -35,7 +35,7 @@ pub(super) async fn read(
 ) -> Result<ReadCounts, Error> {
     let chosen =
         || expected.chunks.values().filter(|chunk| chunk.is_there && part.includes(&chunk.chunk.name));
-    progress.stage("read", chosen().map(|chunk| chunk.chunk.stored.len).sum());
+    progress.stage_of_bytes("read", chosen().map(|chunk| chunk.chunk.stored.len).sum());
     let memory = Memory::new(options.memory);
     let mut counts = ReadCounts::default();
     // What is missing was found by the listing; only those whose length is right are read.

@@ -5,11 +5,12 @@
 //! there (PostgreSQL's processes all work in their data directory). A signal goes to a process file descriptor that was
 //! opened before this was looked at, so not to another process that has come to the same number since.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -43,17 +44,8 @@ pub(super) fn claim(path: &Path) -> io::Result<Option<File>> {
 /// # Errors
 /// If something is left that cannot be removed.
 pub fn remove(place: &Place, recognise: &dyn Fn(&str) -> bool) -> io::Result<Vec<String>> {
-    let mut names: Vec<String> = Vec::new();
-    for entry in fs::read_dir(&place.folder)? {
-        let Ok(name) = entry?.file_name().into_string() else { continue };
-        let name = name.strip_suffix(SUFFIX).unwrap_or(&name).to_owned();
-        if recognise(&name) && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names.sort();
     let mut removed = Vec::new();
-    for name in names {
+    for name in names(&place.folder, recognise)? {
         let lock_file = lock_file(&place.folder, &name);
         let Some(lock) = claim(&lock_file)? else { continue };
         let home = place.folder.join(&name);
@@ -68,6 +60,44 @@ pub fn remove(place: &Place, recognise: &dyn Fn(&str) -> bool) -> io::Result<Vec
         removed.push(name);
     }
     Ok(removed)
+}
+
+/// What was left in a folder under names that are recognised, and since when. Nothing is removed.
+///
+/// # Errors
+/// If the folder cannot be listed.
+pub fn list(folder: &Path, recognise: &dyn Fn(&str) -> bool) -> io::Result<Vec<(String, SystemTime)>> {
+    let mut found = Vec::new();
+    for name in names(folder, recognise)? {
+        // A lock that is held, or that somebody else may not even open, says that its maker lives.
+        let lock = match File::open(lock_file(folder, &name)) {
+            Ok(lock) => match lock.try_lock_shared() {
+                Ok(()) => Some(lock),
+                Err(_) => continue,
+            },
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+            Err(_) => continue,
+        };
+        let made = |path: &Path| fs::symlink_metadata(path).and_then(|found| found.modified());
+        let since = match &lock {
+            Some(lock) => lock.metadata().and_then(|found| found.modified()),
+            None => made(&folder.join(&name)),
+        };
+        found.extend(since.ok().map(|since| (name, since)));
+    }
+    Ok(found)
+}
+
+fn names(folder: &Path, recognise: &dyn Fn(&str) -> bool) -> io::Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        let Ok(name) = entry?.file_name().into_string() else { continue };
+        let name = name.strip_suffix(SUFFIX).unwrap_or(&name);
+        if recognise(name) {
+            names.insert(name.to_owned());
+        }
+    }
+    Ok(names)
 }
 
 /// Ends whatever works in a folder, and removes it.

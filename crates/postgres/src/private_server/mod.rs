@@ -39,6 +39,34 @@ const SETTINGS: [&str; 12] = [
     "max_connections=100",
 ];
 
+/// What a server would be started from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Programs {
+    /// Major and minor version.
+    pub version: (u32, u32),
+    /// Whether the extension `amcheck` is there; none if the programs do not say where extensions are.
+    pub amcheck: Option<bool>,
+}
+
+/// The programs that a server for this major version would be started from, or the newest ones if none is new enough. `path` is
+/// the variable `PATH`.
+pub async fn programs_for(major: u32, pg_bin: Option<&Path>, path: Option<&str>) -> Option<Programs> {
+    let found = programs::find("postgres", pg_bin, path).await;
+    let newest = found.iter().max_by_key(|program| program.version).cloned();
+    let program = programs::choose(found, major).ok().or(newest)?;
+    let amcheck = programs::has_extension(&program, "amcheck").await;
+    Some(Programs { version: program.version, amcheck })
+}
+
+/// Bytes that a folder has room for, for a user without privileges (`statvfs(3)`).
+///
+/// # Errors
+/// If it cannot be looked at.
+pub fn free_space(folder: &Path) -> std::io::Result<u64> {
+    let found = rustix::fs::statvfs(folder)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 fn failed(problem: impl ToString) -> Error {
     Error::PrivateServer { problem: problem.to_string(), hint: None }
 }

@@ -12,6 +12,7 @@ mod aimd;
 mod attempts;
 mod policy;
 mod resume;
+mod retries;
 mod retry;
 mod throttle;
 
@@ -32,6 +33,7 @@ use crate::{Address, BucketFacts, Error, ObjectName, Operation, WaysOut, pages};
 use attempts::Attempts;
 pub use policy::RetryPolicy;
 use resume::Origin;
+pub use retries::retries;
 use retry::Task;
 use throttle::Throttle;
 

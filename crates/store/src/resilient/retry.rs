@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::ResilientStore;
 use super::attempts::Attempts;
 use super::throttle::Permit;
+use super::{ResilientStore, retries};
 use crate::{Error, ObjectStore as _, Operation};
 
 /// What is being done to which object, for messages.
@@ -81,6 +81,7 @@ impl ResilientStore {
                 cause: Box::new(failure),
             });
         };
+        retries::note(task.operation);
         self.report(task, attempts.failures(), delay, &failure);
         tokio::time::sleep(delay).await;
         Ok(())

@@ -1,21 +1,27 @@
-//! `lethe doctor`: everything that can be checked without a database, in one list.
+//! `lethe doctor`: everything that can be wrong and be found out before a restore is needed, in one list.
 
+mod drill_host;
+mod keys;
+mod list;
+mod logs;
 pub(super) mod look;
+mod rules;
 pub(super) mod second_store;
+mod servers;
+mod stores;
 
 use jiff::Timestamp;
-use lethe_engine::{Error, ExitCode, reports};
+use lethe_engine::reports;
 use lethe_format::report::ReportKind;
-use lethe_rules::residency::{WayOut, place};
+use lethe_postgres::ConnectionSettings;
 use serde::Serialize;
-use serde_json::json;
 
+use self::list::List;
 use self::look::Looked;
-use super::schedule;
 use crate::args::Doctor;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::report::{StoreSeen, StoreUse, TargetSeen};
+use crate::report::StoreSeen;
 use crate::settings::Settings;
 
 /// The content of `reports/residency`.
@@ -35,88 +41,59 @@ struct Target<'a> {
     place: &'a str,
 }
 
+/// # Errors
+/// If the settings cannot be read or a server is misspelled; all else is a finding. At the end, what is wrong.
 pub(crate) async fn run(settings: &Settings, args: Doctor, output: &Output) -> Result<(), Failure> {
     let residency = settings.residency()?;
-    output.say(format!("profile   {}", residency.profile));
-    let (stores, warnings) = settings.look_at_stores().await?;
-    let mut looked = look::first(settings, &stores, warnings).await?;
-    for store in &looked.stores {
-        let known = store.place.and_then(place);
-        let place = known.map_or_else(|| "on this machine".to_owned(), |place| format!("in {place}"));
-        let what = if store.purpose == StoreUse::Ledger { "ledger" } else { "store" };
-        output.say(format!("{what:<9} {}: {place}", store.url));
-        output.item("store", &json!({"use": what, "url": store.url, "place": store.place}));
+    let source = source(settings, &args)?;
+    let into = args.into.as_deref().map(|text| Settings::typed_server(text, "--into")).transpose()?;
+    output.say(format!("profile  {}", residency.profile));
+    let mut list = List::new(output);
+    stores::targets(settings, &mut list)?;
+    keys::files(settings, &mut list);
+    let found = stores::look(settings, &mut list).await;
+    let (mut repository, mut newest) = (None, None);
+    if let Some((stores, _)) = &found {
+        list.tried("ledger's store", stores::race(stores).await);
+        list.tried("clock", stores::clock(stores).await);
+        list.tried("snapshots", stores::schedule(settings, stores).await);
+        repository = keys::open(settings, stores, &mut list).await;
     }
-    let second_stores = settings.second_stores().await?;
-    if let Some(second) = &second_stores {
-        let found = second_store::look(settings, second).await?;
-        let answered = found.stores.iter().all(|store| store.answered);
-        let data = found.stores.iter().find(|store| store.purpose == StoreUse::Second && store.answered);
-        if let Some(store) = data {
-            let (url, place) = (&store.url, store.place.unwrap_or("on this machine"));
-            output.say(format!("second    {url}: {place}"));
-            output.item("store", &json!({"use": "second", "url": url, "place": store.place}));
-        }
-        looked.join(found);
-        if answered {
-            looked.findings.extend(second_store::lacks(&stores, second).await?);
-        }
+    if let Some(repository) = &repository {
+        newest = keys::newest(repository, &mut list).await;
+        list.tried("ledger", logs::ledger(settings, repository).await);
+        list.tried("audit log", logs::audit(settings, repository).await);
+        logs::ages(settings, repository, &mut list).await;
     }
-    let Looked { stores: seen, mut findings, ways_out, policy } = looked;
-    let unusual = schedule::unusual(settings, stores.data.as_ref()).await?;
-    findings.extend(unusual.iter().map(|(problem, _)| problem.clone()));
-    let unique = format!("doctor-{}", Timestamp::now().as_microsecond());
-    lethe_store::probe(stores.ledger.as_ref(), &unique).await?;
-    output.say("          of 20 racing writers one wins, twice; what is written is listed");
-    let mut forbidden = None;
-    for (target, refusal) in look::targets(&residency) {
-        let TargetSeen { host, place, purpose, .. } = target;
-        match refusal {
-            None => output.say(format!("target    {host}: in {place}, for {purpose}")),
-            Some(refusal) => {
-                findings.push(refusal.to_string());
-                forbidden = Some(Error::Residency { problem: refusal.problem, hint: refusal.hint });
-            }
-        }
+    rules::look(settings, source.as_ref(), newest.as_ref(), &mut list).await;
+    list.tried("capture", servers::source(settings, source.as_ref()).await);
+    drill_host::look(settings, &args, repository.as_ref(), newest.as_ref(), &mut list).await;
+    servers::target(settings, into.as_ref(), repository.as_ref(), &mut list).await;
+    if let Some((_, looked)) = found.filter(|_| args.record) {
+        record(settings, &looked, list.is_allowed(), output).await?;
     }
-    for finding in &findings {
-        output.say(format!("  - {finding}"));
-        output.item("finding", &json!({"finding": finding}));
-    }
-    output.summary("doctor", &json!({"profile": residency.profile.to_string(), "findings": findings}));
-    let elsewhere = ways_out.iter().find(|way| matches!(way, WayOut::Elsewhere(_)));
-    if let Some(way) = elsewhere {
-        let hint = "end it, or choose another place or somebody of yours; what else was found is in the list";
-        forbidden =
-            forbidden.or(Some(Error::Residency { problem: way.text().to_owned(), hint: hint.to_owned() }));
-    }
-    if args.record {
-        let hosts = residency.labels.iter();
-        let report = Residency {
-            profile: residency.profile.to_string(),
-            stores: &seen,
-            targets: hosts.map(|label| Target { host: &label.host, place: &label.residency }).collect(),
-            findings: &findings,
-            allowed: forbidden.is_none(),
-        };
-        let repository = settings.open_repository().await?;
-        let id = reports::write(&repository, ReportKind::Residency, Timestamp::now(), &report).await?;
-        output.say(format!("report: reports/residency/{id}.json"));
-    }
-    if let Some(error) = forbidden {
-        return Err(Failure { code: ExitCode::Residency, ..Failure::from(error) });
-    }
-    if let Some(policy) = policy {
-        return Err(Failure::failed("the store itself does not guard the ledger").hint(format!(
-            "add to the bucket's policy, with an exception for whoever may break the glass:\n{policy}"
-        )));
-    }
-    if let Some(way) = ways_out.first() {
-        return Err(Failure::failed(way.text())
-            .hint("what is not known is not taken for fine; what else was found is in the list"));
-    }
-    match unusual {
-        Some((problem, hint)) => Err(Failure::failed(problem).hint(hint)),
-        None => Ok(()),
-    }
+    list.end(&residency.profile.to_string())
+}
+
+/// `--from` alone means the one of the settings.
+fn source(settings: &Settings, args: &Doctor) -> Result<Option<ConnectionSettings>, Failure> {
+    let typed = args.from.as_deref();
+    typed.map(|text| settings.source(Some(text).filter(|text| !text.is_empty()))).transpose()
+}
+
+/// What was found of where data is, as evidence.
+async fn record(settings: &Settings, looked: &Looked, allowed: bool, output: &Output) -> Result<(), Failure> {
+    let residency = settings.residency()?;
+    let hosts = residency.labels.iter();
+    let report = Residency {
+        profile: residency.profile.to_string(),
+        stores: &looked.stores,
+        targets: hosts.map(|label| Target { host: &label.host, place: &label.residency }).collect(),
+        findings: &looked.findings,
+        allowed,
+    };
+    let repository = settings.open_repository().await?;
+    let id = reports::write(&repository, ReportKind::Residency, Timestamp::now(), &report).await?;
+    output.say(format!("report: reports/residency/{id}.json"));
+    Ok(())
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use lethe_engine::ExitCode;
 use lethe_engine::audit::Intent;
 use lethe_engine::capture::{self, Captured, Installed, RunOptions};
+use lethe_engine::progress::Progress;
 use lethe_format::audit::{Action, Facts};
 use serde_json::json;
 
 use crate::args::{Capture, CaptureChange, CaptureRun, CaptureSource};
 use crate::commands::audited::{audited, note, with_all, with_some};
 use crate::failure::Failure;
+use crate::live;
 use crate::output::{Output, count};
 use crate::settings::Settings;
 
@@ -74,11 +76,15 @@ async fn drain(settings: &Settings, args: CaptureRun, output: &Output) -> Result
     let last_seen = settings.last_seen(&repository);
     let log = settings.audit_log(&repository).await?;
     let options = RunOptions { heartbeat: settings.heartbeat()? };
+    let progress = Progress::default();
+    progress.stage("capture", 0);
+    live::watch(&progress);
     loop {
         let round = capture::run(&repository, &source, &last_seen, options).await;
         match round {
             Ok(drained) => {
                 // The deletion is a fact, and on the ledger: it is not held up for the log.
+                progress.rows(drained.keys);
                 for captured in &drained.captured {
                     note(settings, &log, erased(captured)).await;
                 }
