@@ -57,7 +57,15 @@ fn erasing(world: &World) -> (Progress, Arc<Mutex<Vec<&'static str>>>) {
         let id = {
             let mut seen = seen.lock().expect("nobody panics with it");
             if seen.contains(&stage)
-                || ["ledger", "preflight", "validate", "look for erased keys", "ready"].contains(&stage)
+                || [
+                    "ledger",
+                    "preflight",
+                    "validate",
+                    "look for erased keys",
+                    "look for what was masked",
+                    "ready",
+                ]
+                .contains(&stage)
             {
                 return;
             }
