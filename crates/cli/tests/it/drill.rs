@@ -340,3 +340,59 @@ fn drills_day_after_day_find_the_row_that_breaks_a_rule() {
     assert_eq!(failed, [5]);
     assert_eq!(files(&shell.store().join("reports/drill")).len(), 8);
 }
+
+/// A drill that takes too long is ended, its server with it, and says how far it was.
+#[test]
+fn a_drill_that_takes_too_long_is_ended() {
+    let shell = shop();
+    // Anywhere else than in the source each row takes a while to be checked as it is loaded.
+    shell.server.sql(
+        "source",
+        "CREATE FUNCTION slow(i int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS
+             'BEGIN IF current_database() <> ''source'' THEN PERFORM pg_sleep(1); END IF; RETURN true; END';
+         CREATE TABLE slow (i int CHECK (slow(i)));
+         INSERT INTO slow SELECT generate_series(1, 50)",
+    );
+    shell.snapshot().expect_code(0);
+    settings(&shell, "[drill]\nat_most = \"4 seconds\"\n");
+    let begun = std::time::Instant::now();
+    drill(&shell, &[]).expect_code(7).says("[drill] at_most allows");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(40), "{:?}", begun.elapsed());
+    let found = evidence(&shell);
+    assert_eq!(found["facts"]["failure"]["stage"], "restore", "{found}");
+    assert_nothing_is_left(&shell);
+}
+
+/// What a restore had loaded before it failed is in the evidence, by its own book and as the server counts.
+#[test]
+fn a_restore_that_fails_in_the_middle_leaves_its_counts() {
+    let shell = shop();
+    // Anywhere else than in the source its row is refused, when all others have long been loaded.
+    shell.server.sql(
+        "source",
+        "CREATE FUNCTION refuse(i int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS
+             'BEGIN IF current_database() <> ''source'' THEN PERFORM pg_sleep(3); RETURN false; END IF; RETURN true; END';
+         CREATE TABLE refused (i int CHECK (refuse(i)));
+         INSERT INTO refused VALUES (1)",
+    );
+    shell.snapshot().expect_code(0);
+    drill(&shell, &["--jobs", "2"]).expect_code(7);
+    let found = evidence(&shell);
+    assert_eq!(found["facts"]["so_far"], true, "{found}");
+    let tables = found["facts"]["tables"].as_array().expect("tables");
+    let of =
+        |name: &str| tables.iter().find(|table| table["table"] == name).unwrap_or_else(|| panic!("{found}"));
+    let refused = of("public.refused");
+    assert_eq!(
+        (&refused["manifest"], &refused["loaded"], &refused["found"]),
+        (&1.into(), &0.into(), &0.into())
+    );
+    let users = of("public.users");
+    assert_eq!((&users["loaded"], &users["found"]), (&199.into(), &199.into()), "{found}");
+    let reasons = found["verdict"]["reasons"].as_array().expect("reasons");
+    assert!(
+        reasons.iter().all(|reason| !reason.as_str().is_some_and(|text| text.contains(" rows "))),
+        "{found}"
+    );
+    assert_nothing_is_left(&shell);
+}

@@ -77,11 +77,16 @@ fn metrics_tell_what_was_done_last_and_what_waits() {
         "prune_newest",
         "oldest_object",
         "ledger_newest",
+        "audit_newest",
+        "audit_signed",
     ] {
         let at = found[&format!("lethe_{name}_timestamp_seconds")];
         assert!((now - 300.0..=now + 5.0).contains(&at), "{name}: {at} of {now}");
     }
     assert!(found["lethe_drill_ready_seconds"] > 0.0);
+    // Two entries each of a snapshot, a copy and so on, all of them signed by this host.
+    assert!(found["lethe_audit_entries"] >= 12.0, "{found:?}");
+    assert_eq!((found["lethe_audit_unsigned"], found["lethe_drill_leftovers"]), (0.0, 0.0));
     let left: Vec<_> = std::fs::read_dir(shell.folder.path()).expect("list").flatten().collect();
     assert!(!left.iter().any(|entry| entry.file_name().to_string_lossy().ends_with(".tmp")), "{left:?}");
     // A place that cannot be written to is said, and leaves nothing.
@@ -93,15 +98,13 @@ fn metrics_tell_what_was_done_last_and_what_waits() {
 
 /// Whether the program writes a number of this name.
 fn is_written(name: &str) -> bool {
-    let source = include_str!("../../src/commands/metrics.rs");
-    let called = |function: &str, name: &str| {
-        let plain: String = source.split_whitespace().collect();
-        plain.contains(&format!("{function}(\"{name}\","))
-    };
-    match name.strip_suffix("_timestamp_seconds") {
-        Some(name) => called("time", name),
-        None => called("gauge", name),
-    }
+    let of_store = include_str!("../../src/commands/metrics.rs");
+    let of_run = include_str!("../../src/live/mod.rs");
+    let plain: String = of_store.split_whitespace().chain(of_run.split_whitespace()).collect();
+    let called = |function: &str, name: &str| plain.contains(&format!("{function}(\"{name}\","));
+    let is_time = |name: &str| called("time", name);
+    name.strip_suffix("_timestamp_seconds").is_some_and(is_time)
+        || ["gauge", "now", "by_stage", "family"].iter().any(|function| called(function, name))
 }
 
 /// The names of Lethe's numbers in some expressions.
@@ -150,4 +153,22 @@ fn every_panel_shows_a_number_that_is_written() {
         }
     }
     assert!(panels.len() >= 10);
+}
+
+/// A host without the signing key writes entries that nobody has signed yet.
+#[test]
+fn entries_that_nobody_has_signed_are_counted() {
+    let shell = Shell::new();
+    shell.server.sql("source", "CREATE TABLE users (id int PRIMARY KEY)");
+    shell.snapshot().expect_code(0);
+    let key = shell.folder.path().join("lethe.audit-key");
+    let away = shell.folder.path().join("away");
+    std::fs::rename(&key, &away).expect("rename");
+    shell.snapshot().expect_code(0).says("not signed");
+    let found = values(&shell.run(&["metrics"]).expect_code(0).out);
+    assert_eq!((found["lethe_audit_entries"], found["lethe_audit_unsigned"]), (4.0, 2.0));
+    std::fs::rename(&away, &key).expect("rename");
+    shell.snapshot().expect_code(0);
+    let found = values(&shell.run(&["metrics"]).expect_code(0).out);
+    assert_eq!((found["lethe_audit_entries"], found["lethe_audit_unsigned"]), (6.0, 0.0));
 }
