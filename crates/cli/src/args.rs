@@ -424,6 +424,9 @@ pub(crate) struct Doctor {
     /// Look at a server to restore to: everything that a restore of the newest snapshot would object to
     #[arg(long, env = "LETHE_INTO", value_name = "URL", hide_env_values = true)]
     pub(crate) into: Option<String>,
+    /// What that one is for, as for lethe restore
+    #[arg(long, env = "LETHE_LABEL", value_name = "LABEL")]
+    pub(crate) label: Option<TargetLabel>,
     /// Where drills make their servers [default: work_dir under [drill], else the system's temporary folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) work_dir: Option<PathBuf>,

@@ -68,7 +68,7 @@ pub(crate) async fn run(settings: &Settings, args: Doctor, output: &Output) -> R
     rules::look(settings, source.as_ref(), newest.as_ref(), &mut list).await;
     list.tried("capture", servers::source(settings, source.as_ref()).await);
     drill_host::look(settings, &args, repository.as_ref(), newest.as_ref(), &mut list).await;
-    servers::target(settings, into.as_ref(), repository.as_ref(), &mut list).await;
+    servers::target(settings, into.as_ref(), args.label.clone(), repository.as_ref(), &mut list).await;
     if let Some((_, looked)) = found.filter(|_| args.record) {
         record(settings, &looked, list.is_allowed(), output).await?;
     }

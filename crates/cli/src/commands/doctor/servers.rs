@@ -1,10 +1,12 @@
 //! The source and a target, where they are given.
 
+use std::time::Duration;
+
 use lethe_engine::restore::{RestoreOptions, Wanted};
 use lethe_engine::{Repository, capture, doctor, restore};
 use lethe_postgres::ConnectionSettings;
 use lethe_rules::doctor::{CaptureSeen, Finding, capture as judge_capture, objections, settings_that_leak};
-use std::time::Duration;
+use lethe_rules::target_label::TargetLabel;
 
 use super::list::List;
 use crate::commands::restore::Everyday;
@@ -37,6 +39,7 @@ pub(super) async fn source(
 pub(super) async fn target(
     settings: &Settings,
     into: Option<&ConnectionSettings>,
+    label: Option<TargetLabel>,
     repository: Option<&Repository>,
     list: &mut List<'_>,
 ) {
@@ -49,7 +52,7 @@ pub(super) async fn target(
         ));
         return;
     };
-    let label = match settings.residency().and_then(|residency| Ok(residency.check_target(into)?)) {
+    let server_label = match settings.residency().and_then(|residency| Ok(residency.check_target(into)?)) {
         Ok(place) => place.purpose,
         Err(failure) => return list.failed(CHECK, failure),
     };
@@ -60,7 +63,7 @@ pub(super) async fn target(
             "run it where the restore is to be run",
         )),
         Some(repository) => {
-            let options = options(settings).map(|options| RestoreOptions { server_label: label, ..options });
+            let options = options(settings, label).map(|options| RestoreOptions { server_label, ..options });
             let found = async {
                 Ok::<_, Failure>(
                     restore::look(repository, into, &options?, &settings.last_seen(repository)).await?,
@@ -78,7 +81,7 @@ pub(super) async fn target(
     }
 }
 
-fn options(settings: &Settings) -> Result<RestoreOptions, Failure> {
+fn options(settings: &Settings, label: Option<TargetLabel>) -> Result<RestoreOptions, Failure> {
     let everyday = Everyday {
         snapshot: Wanted::Latest,
         jobs: None,
@@ -86,8 +89,5 @@ fn options(settings: &Settings) -> Result<RestoreOptions, Failure> {
         acknowledged: &[],
         patience: Duration::from_secs(60),
     };
-    let options = everyday.options(settings)?;
-    // Whatever was typed for a restore is typed for it: here what the server and the settings say counts.
-    let label = std::env::var("LETHE_LABEL").ok().and_then(|label| label.parse().ok());
-    Ok(RestoreOptions { label, ..options })
+    Ok(RestoreOptions { label, ..everyday.options(settings)? })
 }
