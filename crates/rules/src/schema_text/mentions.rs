@@ -65,11 +65,11 @@ impl Mentions {
                 continue;
             }
             let refers = names.referring.contains(&lower);
-            let words = words(run);
+            let (words, is_own) = (words(run), names.is_own(&lower));
             let mut within = refers;
             for word in &words {
                 match number(word) {
-                    Some(number) if within => {
+                    Some(number) if within && (refers || !is_own) => {
                         self.numbers.insert(number);
                     }
                     Some(_) => {}
@@ -103,6 +103,9 @@ impl Mentions {
         let is_no_word = |token: &String| token.chars().any(|c| !c.is_alphabetic() && c != '_' && c != '.');
         self.texts.extend(tokens(text).into_iter().filter(is_no_word));
         for (_, run) in runs(text) {
+            if names.is_own(&run.to_lowercase()) {
+                continue;
+            }
             let words = words(run);
             let ends =
                 (1..words.len()).filter(|at| words.get(at - 1).is_some_and(|word| names.is_subject(word)));
@@ -138,7 +141,11 @@ mod tests {
 
     fn names() -> Names {
         let set = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect();
-        Names { referring: set(&["user_id", "author_id", "events_of_5"]), words: set(&["user", "customer"]) }
+        Names {
+            referring: set(&["user_id", "author_id", "events_of_5"]),
+            words: set(&["user", "customer"]),
+            own: set(&["users", "users_2024"]),
+        }
     }
 
     fn numbers(text: &str) -> Vec<i64> {
@@ -156,6 +163,10 @@ mod tests {
             ("CREATE VIEW public.orders_of_user_42 AS SELECT 1", &[42]),
             ("COMMENT ON COLUMN t.x IS 'only for customer #42 (and users 43)'", &[42, 43]),
             ("GRANT SELECT ON TABLE public.t TO user42", &[42]),
+            (
+                "CREATE TABLE public.users_2024 (); ALTER TABLE ONLY public.users_2024 ADD CONSTRAINT users_2024_pkey",
+                &[],
+            ),
             ("ATTACH PARTITION public.events_of_5 FOR VALUES IN ('5')", &[5]),
             ("ATTACH PARTITION public.y2024 FOR VALUES FROM ('42') TO ('43')", &[]),
             ("user_id bigint, price numeric(10,2), name character varying(42)", &[]),

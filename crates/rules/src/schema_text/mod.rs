@@ -94,15 +94,21 @@ struct Names {
     referring: BTreeSet<String>,
     /// What they are called, as single words: `user`, `customer`.
     words: BTreeSet<String>,
+    /// Their own tables, partitions included: a number in `users_2024`, or in `users_2024_pkey`, is a year.
+    own: BTreeSet<String>,
 }
 
 impl Names {
     fn of(catalog: &Catalog, references: &[Reference], subject: &SubjectRef) -> Self {
         let mut names = Self::default();
-        let table = names::words(&subject.table.name).pop();
+        let is_word = |word: &String| word.chars().any(char::is_alphabetic);
+        let table = names::words(&subject.table.name).into_iter().rfind(is_word);
         let words = [subject.name.clone(), table].into_iter().flatten();
         names.words.extend(words.map(|word| names::singular(&word.to_lowercase()).to_owned()));
         let Ok(key) = subject_key(catalog, subject) else { return names };
+        let family = family::reached_by_delete(catalog, key.table).into_iter().chain([key.table]);
+        let own = family.filter_map(|oid| catalog.table(oid)).map(|table| table.name.name.to_lowercase());
+        names.own.extend(own);
         let own = key.columns.iter().map(|column| (key.table, *column));
         let edges = all_references(catalog, references);
         let refers = edges.iter().filter(|edge| edge.key.parent == key.table);
@@ -132,6 +138,13 @@ impl Names {
             }
         }
         names
+    }
+
+    fn is_own(&self, name: &str) -> bool {
+        let begins = |own: &String| {
+            name.strip_prefix(own.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        self.own.iter().any(begins)
     }
 
     fn is_subject(&self, word: &str) -> bool {
