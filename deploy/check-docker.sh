@@ -3,6 +3,7 @@
 # the file system that collect.sh makes of this machine's programs, tried out as the image's user. LETHE_BUILD_IMAGE=1 builds it.
 set -euo pipefail
 cd "$(dirname "$0")/docker"
+source ../test-tools.sh
 wrong() { echo "docker: $*"; exit 1; }
 
 while read -r _ image _; do

@@ -2,6 +2,7 @@
 # Looks at deploy/helm and deploy/kubernetes. With --write, which needs helm, it makes deploy/kubernetes/lethe.yaml anew.
 set -euo pipefail
 cd "$(dirname "$0")"
+source ./test-tools.sh
 python=$(for candidate in python3 /usr/bin/python3; do "$candidate" -c 'import yaml' 2>/dev/null && echo "$candidate" && break; done || true)
 if [ -z "$python" ]; then
     echo "kubernetes: Python has no yaml (package python3-yaml), skipped"
