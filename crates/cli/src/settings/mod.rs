@@ -41,6 +41,7 @@ use identity::SealedIdentity;
 use large_objects::{LargeObjectSection, LargeObjectsSection};
 use mask::MaskSection;
 use reference::ReferenceSection;
+pub(crate) use reference::table_columns;
 use residency::{ResidencySection, TargetSection};
 use retention::{RetentionSection, ScheduleSection};
 use second_store::SecondStoreSection;

@@ -81,7 +81,7 @@ impl Settings {
 }
 
 fn reference(section: &ReferenceSection) -> Result<Reference, String> {
-    let (from, to) = (side(&section.from)?, side(&section.to)?);
+    let (from, to) = (table_columns(&section.from)?, table_columns(&section.to)?);
     if from.columns.len() != to.columns.len() {
         return Err(format!("{} columns cannot refer to {}", from.columns.len(), to.columns.len()));
     }
@@ -144,7 +144,8 @@ fn removed(section: &ReferenceSection, inside: &Inside) -> Result<Removed, Strin
     }
 }
 
-fn side(text: &str) -> Result<TableColumns, String> {
+/// `schema.table(column, …)`.
+pub(crate) fn table_columns(text: &str) -> Result<TableColumns, String> {
     let parsed = parse_table_ref(text).map_err(|error| error.to_string())?;
     match (parsed.schema, parsed.columns) {
         (Some(schema), Some(columns)) => {

@@ -1,4 +1,4 @@
-use lethe_format::catalog::{AttNum, Catalog, QualifiedName, Table, TableKind};
+use lethe_format::catalog::{Catalog, QualifiedName, Table, TableKind};
 use lethe_postgres::capture::{CapturedSubject, Columns, Installation, installation, outbox, remove_sql};
 use lethe_postgres::{ConnectionSettings, Purpose, Server, catalog};
 use lethe_rules::closure::subject_key;
@@ -90,20 +90,17 @@ fn bind(catalog: &Catalog, capturing: &Capturing) -> Result<CapturedSubject, Obj
     if name.len() > 40 {
         return Err(Objection::new(Code::UnknownSubject, &label, "its name is longer than 40 bytes"));
     }
-    let named = |attnums: &[AttNum]| {
-        attnums.iter().filter_map(|attnum| Some(table.column(*attnum)?.name.clone())).collect()
-    };
+    let columns = || shape.columns.iter().filter_map(|attnum| table.column(*attnum));
     let tenant: Vec<String> = match customer {
         Customer::None => Vec::new(),
         Customer::Named(columns) => columns.clone(),
-        Customer::Themselves => named(&shape.columns),
+        Customer::Themselves => columns().map(|column| column.name.clone()).collect(),
     };
     if let Some(missing) = tenant.iter().find(|name| table.column_named(name).is_none()) {
         let problem = format!("{} has no column {missing}, which names the customer", table.name);
         return Err(Objection::new(Code::UnknownSubject, &label, problem)
             .hint("tenant under the subject in lethe.toml is a column of its table"));
     }
-    let columns = shape.columns.iter().filter_map(|attnum| table.column(*attnum));
     let mut key = shape.columns.clone();
     key.sort_unstable();
     let unique = table.unique_keys.iter().any(|unique| {
@@ -118,7 +115,7 @@ fn bind(catalog: &Catalog, capturing: &Capturing) -> Result<CapturedSubject, Obj
         name,
         table: table.name.clone(),
         configured: subject.columns.clone(),
-        columns: columns
+        columns: columns()
             .map(|column| Columns { name: column.name.clone(), sql_type: String::new() })
             .collect(),
         leaves: names(family.iter().filter(is_leaf)),

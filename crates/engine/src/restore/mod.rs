@@ -61,6 +61,7 @@ use lethe_rules::derived::may_be_stale;
 pub use lethe_rules::large_objects::Counts as LargeObjectCounts;
 use lethe_rules::objection::{Code, Objection};
 use lethe_rules::row_filter::Counts;
+use lethe_rules::schema_text::SchemaText;
 use lethe_rules::target_label::TargetLabel;
 use serde::{Deserialize, Serialize};
 
@@ -291,7 +292,8 @@ pub async fn prepare(
         objections.extend(large_objects::objections(&manifest, &options.large_object_columns));
     }
     objections.extend(unclassified::objections(&manifest, &ledger, &options));
-    objections.extend(schema_text::by_keys(&manifest, &archive, &ledger, &options));
+    let texts = SchemaText::of(&archive.entries);
+    objections.extend(schema_text::by_keys(&manifest, &texts, &ledger, &options));
     let answered = |objection: &Objection| options.acknowledged.contains(&objection.code);
     let (mut acknowledged, mut objections): (Vec<_>, Vec<_>) = objections.into_iter().partition(answered);
     objections.extend(constants::resolve(&server, &manifest, &mut options).await?);
@@ -316,7 +318,7 @@ pub async fn prepare(
         Err(other) => return Err(other),
     };
     let addresses =
-        schema_text::by_addresses(repository, &manifest, &archive, &plan.filters, options.jobs, progress);
+        schema_text::by_addresses(repository, &manifest, &texts, &plan.filters, options.jobs, progress);
     for objection in addresses.await? {
         let answered = options.acknowledged.contains(&objection.code);
         if answered { acknowledged.push(objection) } else { objections.push(objection) }

@@ -1,6 +1,5 @@
 //! Erased people who are named in the schema itself.
 
-use lethe_format::archive::Archive;
 use lethe_format::manifest::Manifest;
 use lethe_rules::objection::Objection;
 use lethe_rules::row_filter::Filters;
@@ -14,25 +13,23 @@ use crate::{Error, Repository};
 /// By their keys, which the ledger has.
 pub(super) fn by_keys(
     manifest: &Manifest,
-    archive: &Archive,
+    texts: &[SchemaText],
     ledger: &VerifiedLedger,
     options: &RestoreOptions,
 ) -> Vec<Objection> {
-    let texts = SchemaText::of(&archive.entries);
-    schema_text::objections(&manifest.catalog, &options.references, &texts, &ledger.erased())
+    schema_text::objections(&manifest.catalog, &options.references, texts, &ledger.erased())
 }
 
 /// By their addresses, which only their rows have: subjects' tables are read, if any address stands in the schema.
 pub(super) async fn by_addresses(
     repository: &Repository,
     manifest: &Manifest,
-    archive: &Archive,
+    texts: &[SchemaText],
     filters: &Filters,
     jobs: usize,
     progress: &Progress,
 ) -> Result<Vec<Objection>, Error> {
-    let texts = SchemaText::of(&archive.entries);
-    let mut asked = ErasedAddresses::new(&manifest.catalog, &manifest.tables, filters, &texts);
+    let mut asked = ErasedAddresses::new(&manifest.catalog, &manifest.tables, filters, texts);
     scan::show(repository, manifest, jobs, &mut asked, progress).await?;
     Ok(asked.objections())
 }

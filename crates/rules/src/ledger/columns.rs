@@ -38,28 +38,10 @@ pub(super) fn erased_columns<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lethe_format::ledger::{BodyId, SubjectRef};
+    use crate::ledger::fixture::header;
 
     fn entry(seq: Seq, kind: Kind, settled: bool, columns: &[&str]) -> Header {
-        let columns = columns.iter().map(|name| (*name).to_owned()).collect();
-        let subject =
-            SubjectRef { name: None, table: QualifiedName::new("public", "users"), columns: Some(columns) };
-        Header {
-            version: 1,
-            seq,
-            prev: None,
-            at: jiff::Timestamp::UNIX_EPOCH,
-            kind,
-            repository: None,
-            subject: Some(subject),
-            body: None,
-            request: None,
-            snapshot: None,
-            settled,
-            expiry: None,
-            drained: None,
-            nonce: BodyId::from_bytes([0; 16]),
-        }
+        header(seq, kind, settled, Some(columns))
     }
 
     #[test]

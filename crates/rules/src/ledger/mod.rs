@@ -2,6 +2,8 @@
 
 mod columns;
 mod expiry;
+#[cfg(test)]
+mod fixture;
 mod key_union;
 mod personal;
 mod standing;

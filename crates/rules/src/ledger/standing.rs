@@ -120,28 +120,10 @@ impl Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lethe_format::catalog::QualifiedName;
-    use lethe_format::ledger::BodyId;
+    use crate::ledger::fixture::header;
 
     fn entry(seq: Seq, kind: Kind, settled: bool, keys: Keys) -> Entry {
-        let subject = SubjectRef { name: None, table: QualifiedName::new("public", "users"), columns: None };
-        let header = Header {
-            version: 1,
-            seq,
-            prev: None,
-            at: jiff::Timestamp::UNIX_EPOCH,
-            kind,
-            repository: None,
-            subject: Some(subject),
-            body: None,
-            request: None,
-            snapshot: None,
-            settled,
-            expiry: None,
-            drained: None,
-            nonce: BodyId::from_bytes([0; 16]),
-        };
-        Entry { header, keys: Some(keys) }
+        Entry { header: header(seq, kind, settled, None), keys: Some(keys) }
     }
 
     fn ids(ids: &[u64]) -> Keys {

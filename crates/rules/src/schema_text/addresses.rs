@@ -7,6 +7,7 @@ use lethe_format::ids::Oid;
 use lethe_format::manifest::TableData;
 
 use super::SchemaText;
+use super::pieces::tokens;
 use crate::closure::{Scratch, Verdict};
 use crate::objection::Objection;
 use crate::row_filter::{Error, Filters, for_each_row};
@@ -97,7 +98,6 @@ impl Scan for ErasedAddresses<'_> {
 
 /// What looks like an e-mail address, in lower case.
 fn addresses_in(text: &str) -> BTreeSet<String> {
-    let is_inside = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '@' | '.' | '+' | '%');
     let is_address = |token: &&str| {
         token.split_once('@').is_some_and(|(local, domain)| {
             let parts: Vec<&str> = domain.split('.').collect();
@@ -107,7 +107,7 @@ fn addresses_in(text: &str) -> BTreeSet<String> {
                 && !domain.contains('@')
         })
     };
-    let tokens = text.split(|c| !is_inside(c)).map(|token| token.trim_matches(['.', '-', '%']));
+    let tokens = tokens(text).map(|token| token.trim_matches(['.', '-', '%']));
     tokens.filter(is_address).map(str::to_lowercase).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::Names;
-use super::pieces::{literals, runs, words};
+use super::pieces::{literals, runs, tokens, words};
 
 /// Shorter texts are words of SQL as often as keys.
 const SHORTEST: usize = 3;
@@ -27,8 +27,7 @@ pub(super) struct Mentions {
 
 impl Mentions {
     pub(super) fn of(text: &str, names: &Names) -> Self {
-        let mut mentions = Self::default();
-        mentions.find_numbers(text, names);
+        let mut mentions = Self { numbers: keyed_numbers(text, names), ..Self::default() };
         mentions.find_texts(text, names);
         mentions.find_hexadecimal(text);
         mentions
@@ -49,59 +48,15 @@ impl Mentions {
             || (digits.len() == 32 && self.hexadecimal.contains(&digits))
     }
 
-    fn find_numbers(&mut self, text: &str, names: &Names) {
-        // Whether what was last named refers to the subject; and the number before, if it may be compared with what follows.
-        let (mut says_so, mut before) = (false, None);
-        for (place, run) in runs(text) {
-            if let Some(number) = number(run) {
-                if says_so {
-                    self.numbers.insert(number);
-                }
-                before = Some((place.end, number));
-                continue;
-            }
-            let lower = run.to_lowercase();
-            if BETWEEN.contains(&lower.as_str()) {
-                continue;
-            }
-            let refers = names.referring.contains(&lower);
-            let (words, is_own) = (words(run), names.is_own(&lower));
-            let mut within = refers;
-            for word in &words {
-                match number(word) {
-                    Some(number) if within && (refers || !is_own) => {
-                        self.numbers.insert(number);
-                    }
-                    Some(_) => {}
-                    None => {
-                        within =
-                            refers || names.is_subject(word) || (within && BETWEEN.contains(&word.as_str()))
-                    }
-                }
-            }
-            says_so = refers || within;
-            if let Some((end, number)) = before.take()
-                && says_so
-                && text.get(end..place.start).is_some_and(|between| between.contains('='))
-            {
-                self.numbers.insert(number);
-            }
-        }
-    }
-
     fn find_texts(&mut self, text: &str, names: &Names) {
-        let is_inside = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '@' | '.' | '+' | '%');
-        let tokens = |text: &str| -> Vec<String> {
-            let tokens = text.split(|c| !is_inside(c));
-            tokens.map(|token| token.trim_matches(['.', '-', '%', '+']).to_lowercase()).collect()
-        };
+        let token = |token: &str| token.trim_matches(['.', '-', '%', '+']).to_lowercase();
         for literal in literals(text) {
-            self.texts.extend(tokens(&literal));
+            self.texts.extend(tokens(&literal).map(token));
             self.texts.insert(literal.trim().to_lowercase());
         }
         // A key that looks like any name may be one by chance; one with a digit or a sign in it is hardly.
         let is_no_word = |token: &String| token.chars().any(|c| !c.is_alphabetic() && c != '_' && c != '.');
-        self.texts.extend(tokens(text).into_iter().filter(is_no_word));
+        self.texts.extend(tokens(text).map(token).filter(is_no_word));
         for (_, run) in runs(text) {
             if names.is_own(&run.to_lowercase()) {
                 continue;
@@ -124,6 +79,48 @@ impl Mentions {
             }
         }
     }
+}
+
+/// The numbers of which the text says that they are a key of the subject.
+pub(super) fn keyed_numbers(text: &str, names: &Names) -> BTreeSet<i64> {
+    let mut numbers = BTreeSet::new();
+    // Whether what was last named refers to the subject; and the number before, if it may be compared with what follows.
+    let (mut says_so, mut before) = (false, None);
+    for (place, run) in runs(text) {
+        if let Some(number) = number(run) {
+            if says_so {
+                numbers.insert(number);
+            }
+            before = Some((place.end, number));
+            continue;
+        }
+        let lower = run.to_lowercase();
+        if BETWEEN.contains(&lower.as_str()) {
+            continue;
+        }
+        let refers = names.referring.contains(&lower);
+        let (words, is_own) = (words(run), names.is_own(&lower));
+        let mut within = refers;
+        for word in &words {
+            match number(word) {
+                Some(number) if within && (refers || !is_own) => {
+                    numbers.insert(number);
+                }
+                Some(_) => {}
+                None => {
+                    within = refers || names.is_subject(word) || (within && BETWEEN.contains(&word.as_str()))
+                }
+            }
+        }
+        says_so = refers || within;
+        if let Some((end, number)) = before.take()
+            && says_so
+            && text.get(end..place.start).is_some_and(|between| between.contains('='))
+        {
+            numbers.insert(number);
+        }
+    }
+    numbers
 }
 
 fn without_separators(text: &str) -> String {

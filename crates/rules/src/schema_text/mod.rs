@@ -17,7 +17,7 @@ use lethe_format::ledger::{Keys, SubjectRef};
 use lethe_format::reference::Reference;
 
 pub use addresses::ErasedAddresses;
-use mentions::Mentions;
+use mentions::{Mentions, keyed_numbers};
 
 use crate::closure::{Tombstones, all_references, family, subject_key};
 use crate::coverage::names;
@@ -68,15 +68,15 @@ pub fn objections(
     let mut found: Vec<BTreeSet<String>> = vec![BTreeSet::new(); texts.len()];
     for tombstones in erased.iter().filter(|tombstones| !tombstones.keys.is_empty()) {
         let names = Names::of(catalog, references, &tombstones.subject);
-        let mentions: Vec<Mentions> = texts.iter().map(|text| Mentions::of(&text.text, &names)).collect();
-        for (mentions, found) in mentions.iter().zip(&mut found) {
+        for (text, found) in texts.iter().zip(&mut found) {
             match &tombstones.keys {
                 Keys::Integers(keys) => {
-                    let erased =
-                        mentions.numbers.iter().filter(|number| keys.contains(number.cast_unsigned()));
-                    found.extend(erased.map(i64::to_string));
+                    let numbers = keyed_numbers(&text.text, &names).into_iter();
+                    let erased = numbers.filter(|number| keys.contains(number.cast_unsigned()));
+                    found.extend(erased.map(|number| number.to_string()));
                 }
                 Keys::Tuples(keys) => {
+                    let mentions = Mentions::of(&text.text, &names);
                     let erased = keys.iter().filter(|key| mentions.all_of(key));
                     found.extend(erased.flatten().cloned());
                 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::coverage::names;
+
 /// Names and numbers: runs of letters, digits and underscores.
 pub(super) fn runs(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
     let inside = |c: char| c.is_alphanumeric() || c == '_';
@@ -46,23 +48,17 @@ pub(super) fn literals(text: &str) -> impl Iterator<Item = String> {
 
 /// A name in its words and numbers, in lower case: `ordersOfUser42` and `orders_of_user_42` are the same.
 pub(super) fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut before = ' ';
-    for letter in name.chars() {
-        let begins = !before.is_alphanumeric()
-            || before.is_numeric() != letter.is_numeric()
-            || (letter.is_uppercase() && before.is_lowercase());
-        if letter.is_alphanumeric() {
-            if begins {
-                words.push(String::new());
-            }
-            if let Some(word) = words.last_mut() {
-                word.extend(letter.to_lowercase());
-            }
-        }
-        before = letter;
-    }
-    words
+    let parts = |word: String| {
+        let letters: Vec<char> = word.chars().collect();
+        let parts = letters.chunk_by(|one, next| one.is_numeric() == next.is_numeric());
+        parts.map(String::from_iter).collect::<Vec<String>>()
+    };
+    names::words(name).into_iter().flat_map(parts).collect()
+}
+
+/// What stands between blanks and punctuation; what may be within an address or a key is none.
+pub(super) fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '@' | '.' | '+' | '%')))
 }
 
 /// A text without a key, whatever the case.

@@ -7,13 +7,13 @@ use lethe_engine::restore::newest_catalog;
 use lethe_format::audit::{Action, Facts};
 use lethe_format::catalog::{Catalog, QualifiedName};
 use lethe_format::ledger::Kind;
-use lethe_format::sql::parse_table_ref;
+use lethe_format::reference::TableColumns;
 use serde_json::json;
 
 use crate::commands::audited::{audited, with_some};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::settings::Settings;
+use crate::settings::{Settings, table_columns};
 
 pub(super) async fn append(
     settings: &Settings,
@@ -22,7 +22,7 @@ pub(super) async fn append(
     already_deleted: bool,
     output: &Output,
 ) -> Result<(), Failure> {
-    let (table, columns) = parse(columns)?;
+    let TableColumns { table, columns } = parse(columns)?;
     let repository = settings.open_repository().await?;
     // A name that is written wrong erases nothing. Without an identity nobody here can tell.
     if kind == Kind::ColumnsErased && repository.has_identities() {
@@ -50,12 +50,8 @@ pub(super) async fn append(
     audited(settings, &repository, intent, Box::pin(work)).await
 }
 
-fn parse(text: &str) -> Result<(QualifiedName, Vec<String>), Failure> {
-    let parsed = parse_table_ref(text).map_err(Failure::usage)?;
-    match (parsed.schema, parsed.columns) {
-        (Some(schema), Some(columns)) => Ok((QualifiedName::new(schema, parsed.table), columns)),
-        _ => Err(Failure::usage(format!("{text:?} names no columns: write schema.table(column, …)"))),
-    }
+fn parse(text: &str) -> Result<TableColumns, Failure> {
+    table_columns(text).map_err(|problem| Failure::usage(problem).hint("write schema.table(column, …)"))
 }
 
 fn unknown(catalog: &Catalog, table: &QualifiedName, columns: &[String]) -> Option<String> {
@@ -72,7 +68,7 @@ mod tests {
 
     #[test]
     fn columns_are_named_with_their_table_and_its_schema() {
-        let (table, columns) = parse("public.users(phone, \"Born\")").expect("columns");
+        let TableColumns { table, columns } = parse("public.users(phone, \"Born\")").expect("columns");
         assert_eq!(
             (table.to_string().as_str(), columns),
             ("public.users", vec!["phone".to_owned(), "Born".to_owned()])
